@@ -1,0 +1,308 @@
+//! The passes that make paperclip's converted document a good OpenAPI 3.0 one. Each is generic: none knows a route.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    OPERATOR_SCHEME,
+    operation::{MEDIA_MARK, PROBLEM_MARK, TITLE_MARK},
+};
+use crate::problem::PROBLEM_JSON;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+pub(super) fn run(document: &mut Value) {
+    for operation in operations(document) {
+        for parameter in members(operation, "parameters") {
+            untitle_parameter(parameter);
+        }
+        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+            for (status, response) in responses {
+                type_error(status, response);
+                type_text(response);
+            }
+        }
+    }
+    each_schema(document, &mut describe_scalar);
+    each_schema(document, &mut allow_null);
+    refer_to_components(document);
+    add_problem_component(document);
+    use_bearer(document);
+    // Relative to where the document is read, so that it holds behind any prefix.
+    set(document, "servers", json!([{"url": "."}]));
+    set(document, "openapi", json!("3.0.3"));
+}
+
+/// A parameter's title, smuggled through its pattern, becomes the members of that scalar.
+fn untitle_parameter(parameter: &mut Value) {
+    let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let title = schema
+        .get("pattern")
+        .and_then(Value::as_str)
+        .and_then(|text| text.strip_prefix(TITLE_MARK));
+    if let Some(title) = title.map(str::to_owned) {
+        schema.remove("pattern");
+        schema.insert("title".to_owned(), Value::String(title));
+    }
+}
+
+/// The codes of an error answer become its media type, its `code` enumeration and one example each.
+fn type_error(status: &str, response: &mut Value) {
+    let marked = response
+        .pointer("/content/application~1json/schema")
+        .filter(|schema| schema.get("title").and_then(Value::as_str) == Some(PROBLEM_MARK));
+    let Some(codes) = marked
+        .and_then(|schema| schema.get("example"))
+        .and_then(Value::as_array)
+        .cloned()
+    else {
+        return;
+    };
+    let title = response.get("description").cloned().unwrap_or_default();
+    let mut examples = Map::new();
+    let mut lines = Vec::new();
+    for code in &codes {
+        let name = code.get("code").and_then(Value::as_str).unwrap_or_default();
+        let detail = code.get("detail").and_then(Value::as_str).unwrap_or_default();
+        lines.push(format!("`{name}`: {detail}"));
+        let value = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": status.parse::<u16>().unwrap_or_default(),
+            "detail": detail,
+            "code": name,
+            "request_id": "019a3f6e-7c1b-7d2a-9a51-0c6f3f6b2e11",
+        });
+        examples.insert(name.to_owned(), json!({"value": value}));
+    }
+    let names: Vec<_> = examples.keys().cloned().collect();
+    let schema = json!({
+        "allOf": [
+            {"$ref": "#/components/schemas/Problem"},
+            {"type": "object", "properties": {"code": {"type": "string", "enum": names}}},
+        ],
+    });
+    set(response, "description", Value::String(lines.join("\n\n")));
+    set(
+        response,
+        "content",
+        json!({PROBLEM_JSON: {"schema": schema, "examples": examples}}),
+    );
+}
+
+fn type_text(response: &mut Value) {
+    let title = response
+        .pointer("/content/application~1json/schema/title")
+        .and_then(Value::as_str);
+    if let Some(media_type) = title
+        .and_then(|title| title.strip_prefix(MEDIA_MARK))
+        .map(str::to_owned)
+    {
+        set(
+            response,
+            "content",
+            json!({media_type: {"schema": {"type": "string"}}}),
+        );
+    }
+}
+
+/// A scalar's pattern, format and example, by its title; the field's own description stands.
+fn describe_scalar(schema: &mut Map<String, Value>) {
+    let fragment = schema
+        .get("title")
+        .and_then(Value::as_str)
+        .and_then(shared_types::schema::scalar_fragment);
+    let Some(Value::Object(fragment)) = fragment else {
+        return;
+    };
+    if fragment.contains_key("oneOf") {
+        schema.remove("type");
+    }
+    for (key, value) in fragment {
+        let own = (key == "description" || key == "example") && schema.contains_key(&key);
+        if !own {
+            schema.insert(key, value);
+        }
+    }
+}
+
+/// What is not required is an `Option`: absent or null in, null out.
+fn allow_null(schema: &mut Map<String, Value>) {
+    let required = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for (name, property) in properties {
+        let is_required = required.iter().any(|required| required.as_str() == Some(name));
+        if let (false, Some(property)) = (is_required, property.as_object_mut()) {
+            property.insert("nullable".to_owned(), Value::Bool(true));
+            // An enumeration excludes what it does not list, null too.
+            if let Some(variants) = property.get_mut("enum").and_then(Value::as_array_mut) {
+                variants.push(Value::Null);
+            }
+        }
+    }
+}
+
+/// paperclip writes a nested type out in full; where it equals a component, it refers to it instead.
+fn refer_to_components(document: &mut Value) {
+    let Some(components) = document
+        .pointer("/components/schemas")
+        .and_then(Value::as_object)
+        .cloned()
+    else {
+        return;
+    };
+    let shapes: Vec<(String, Map<String, Value>)> = components
+        .iter()
+        .filter_map(|(name, schema)| Some((name.clone(), shape(schema.as_object()?))))
+        .filter(|(_, shape)| shape.contains_key("properties"))
+        .collect();
+    each_subschema(document, &mut |schema| {
+        let found = shapes.iter().find(|(_, candidate)| *candidate == shape(schema));
+        if let Some((name, _)) = found {
+            let reference = json!({"$ref": format!("#/components/schemas/{name}")});
+            // A reference allows no neighbours in 3.0.
+            *schema = match schema.get("nullable") {
+                Some(_) => [
+                    ("nullable".to_owned(), json!(true)),
+                    ("allOf".to_owned(), json!([reference])),
+                ]
+                .into_iter()
+                .collect(),
+                None => [(
+                    "$ref".to_owned(),
+                    reference.get("$ref").cloned().unwrap_or_default(),
+                )]
+                .into_iter()
+                .collect(),
+            };
+        }
+    });
+}
+
+/// A schema without the words that depend on where it is used.
+fn shape(schema: &Map<String, Value>) -> Map<String, Value> {
+    let words = ["description", "nullable", "title", "example"];
+    schema
+        .iter()
+        .filter(|(key, _)| !words.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+fn add_problem_component(document: &mut Value) {
+    let problem = json!({
+        "type": "object",
+        "description": "RFC 9457 problem details. Some codes carry further members.",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": {"type": "string", "description": "about:blank: code tells apart."},
+            "title": {"type": "string", "description": "The status in words."},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {"type": "string", "description": "What is wrong and what to do, for a person."},
+            "code": {"type": "string", "description": "Stable, snake_case, for a program."},
+            "request_id": {"type": "string", "description": "The X-Request-Id of this answer."},
+        },
+        "additionalProperties": true,
+    });
+    if let Some(schemas) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
+    {
+        schemas.insert("Problem".to_owned(), problem);
+    }
+}
+
+fn use_bearer(document: &mut Value) {
+    let bearer = json!({
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The operator token.",
+    });
+    let schemes = document
+        .pointer_mut("/components/securitySchemes")
+        .and_then(Value::as_object_mut);
+    if let Some(scheme) = schemes.and_then(|schemes| schemes.get_mut(OPERATOR_SCHEME)) {
+        *scheme = bearer;
+    }
+}
+
+fn set(target: &mut Value, key: &str, value: Value) {
+    if let Some(target) = target.as_object_mut() {
+        target.insert(key.to_owned(), value);
+    }
+}
+
+fn members<'a>(value: &'a mut Value, key: &str) -> impl Iterator<Item = &'a mut Value> {
+    value
+        .get_mut(key)
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    paths
+        .into_iter()
+        .flat_map(|paths| paths.values_mut())
+        .filter_map(Value::as_object_mut)
+        .flat_map(|path| path.iter_mut())
+        .filter(|(method, _)| METHODS.contains(&method.as_str()))
+        .map(|(_, operation)| operation)
+}
+
+/// Visits every schema of the document, inner ones first.
+fn each_schema(document: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
+    walk(document, &mut |schema, _| visit(schema));
+}
+
+/// Visits every schema that is not itself a component.
+fn each_subschema(document: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
+    walk(document, &mut |schema, is_component| {
+        if !is_component {
+            visit(schema);
+        }
+    });
+}
+
+fn walk(document: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>, bool)) {
+    if let Some(components) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
+    {
+        for schema in components.values_mut() {
+            descend(schema, true, visit);
+        }
+    }
+    for operation in operations(document) {
+        for parameter in members(operation, "parameters") {
+            if let Some(schema) = parameter.get_mut("schema") {
+                descend(schema, false, visit);
+            }
+        }
+    }
+}
+
+fn descend(schema: &mut Value, is_component: bool, visit: &mut impl FnMut(&mut Map<String, Value>, bool)) {
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for property in properties.values_mut() {
+            descend(property, false, visit);
+        }
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get_mut(key) {
+            descend(inner, false, visit);
+        }
+    }
+    visit(schema, is_component);
+}
