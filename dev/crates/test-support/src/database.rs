@@ -124,6 +124,21 @@ pub fn with_database(url: &str, database: &str) -> String {
     format!("{server}/{database}{query}")
 }
 
+/// Creates a database unless it is there.
+///
+/// # Errors
+/// The server cannot be reached, or the name is not an identifier.
+pub async fn ensure_database(server: &str, name: &str) -> Result<()> {
+    let admin = connect(server).await?;
+    let found = admin
+        .query_opt("select from pg_database where datname = $1", &[&name])
+        .await?;
+    if found.is_none() {
+        admin.batch_execute(&format!("create database {name}")).await?;
+    }
+    Ok(())
+}
+
 fn server_url() -> String {
     static OWN: OnceLock<Postgres> = OnceLock::new();
     std::env::var(TEST_POSTGRES_URL).unwrap_or_else(|_| {

@@ -51,7 +51,7 @@ mod http;
 mod postgres;
 mod service;
 
-pub use database::{TEST_POSTGRES_URL, TestDatabase, with_database};
+pub use database::{TEST_POSTGRES_URL, TestDatabase, ensure_database, with_database};
 pub use http::{Client, Response, TimedOut, poll_until, wait_until};
 pub use postgres::{Builder as PostgresBuilder, Durability, Postgres};
-pub use service::{Builder as ServiceBuilder, Service, last_lines};
+pub use service::{Builder as ServiceBuilder, Service, last_lines, reachable};

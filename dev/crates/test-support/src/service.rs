@@ -276,8 +276,8 @@ async fn try_ready(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// A service that listens on all addresses is reached on loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
+/// How this machine reaches a listener: one on all addresses is reached on loopback.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, v6.port()).into(),
