@@ -27,7 +27,7 @@ pub fn text(pair: &Pair, home: &Home, secrets: &Secrets, now: Timestamp) -> Stri
     for (title, command) in commands(&line_provider, &bet_maker, &secrets.operator_token, now) {
         let _ = writeln!(text, "# {title}\n{command}\n");
     }
-    text.push_str("Ctrl-C stops everything; the data stays.\n");
+    text.push_str("Ctrl-C stops everything; the data stays.");
     text
 }
 

@@ -7,6 +7,7 @@ mod greeting;
 mod home;
 mod pair;
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     match actix_rt::System::new().block_on(run(settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("up: {error:#}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
@@ -72,12 +73,12 @@ async fn run(mut settings: Settings) -> Result<()> {
         outcome = run_pair(&mut pair, &home, &settings, &secrets) => outcome,
     };
     if let Err(error) = &outcome {
-        eprintln!("up: {error:#}");
+        complain(error);
     }
     pair.stop().await;
     match outcome {
         Ok(()) => {
-            println!("stopped; the data stays in {}", home.path().display());
+            say(&format!("stopped; the data stays in {}", home.path().display()));
             Ok(())
         }
         Err(_) => bail!("stopped because of the error above"),
@@ -87,7 +88,7 @@ async fn run(mut settings: Settings) -> Result<()> {
 /// Never ends by itself but with an error.
 async fn run_pair(pair: &mut Pair, home: &Home, settings: &Settings, secrets: &home::Secrets) -> Result<()> {
     pair.start(home, settings, secrets).await?;
-    print!("{}", greeting::text(pair, home, secrets, Timestamp::now()));
+    say(&greeting::text(pair, home, secrets, Timestamp::now()));
     loop {
         tokio::time::sleep(WATCH).await;
         if let Some(death) = pair.find_death() {
@@ -111,6 +112,15 @@ fn free_address(variable: &str, service: &str, address: SocketAddr) -> Result<So
         }
         Err(error) => Err(error).with_context(|| format!("{service} cannot listen on {variable}={address}")),
     }
+}
+
+/// Prints a line. A terminal that is gone must not keep us from stopping in order, as `println!` would.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn complain(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "up: {error:#}");
 }
 
 /// Ctrl-C, SIGTERM, or the terminal is closed.

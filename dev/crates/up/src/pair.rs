@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use test_support::{Postgres, Service, ensure_database, last_lines, reachable};
 
-use crate::Settings;
 use crate::home::{Home, Secrets};
+use crate::{Settings, say};
 
 const READY_PATIENCE: Duration = Duration::from_secs(60);
 const REMINDER: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ impl Pair {
     pub async fn start(&mut self, home: &Home, settings: &Settings, secrets: &Secrets) -> Result<()> {
         let database_url = match &settings.bet_maker_database_url {
             Some(url) => {
-                println!("using the database of BET_MAKER_DATABASE_URL");
+                say("using the database of BET_MAKER_DATABASE_URL");
                 url.clone()
             }
             None => self.start_postgres(home).await?,
@@ -70,10 +70,10 @@ impl Pair {
     async fn start_postgres(&mut self, home: &Home) -> Result<String> {
         let folder = home.postgres_data()?;
         let log = home.new_log("postgres")?;
-        println!(
+        say(&format!(
             "starting Postgres in {}",
             folder.canonicalize().unwrap_or_else(|_| folder.clone()).display()
-        );
+        ));
         let postgres = Postgres::builder()
             .data_dir(folder)
             .durable()
@@ -121,11 +121,11 @@ impl Pair {
             .into_iter()
             .flatten()
         {
-            println!("stopping {}", service.name());
+            say(&format!("stopping {}", service.name()));
             service.terminate().await;
         }
         if let Some(mut postgres) = self.postgres.take() {
-            println!("stopping Postgres");
+            say("stopping Postgres");
             postgres.stop();
         }
     }
@@ -133,7 +133,7 @@ impl Pair {
 
 fn announce(service: Service) -> Service {
     if let Some(pid) = service.pid() {
-        println!("started {} (process {pid})", service.name());
+        say(&format!("started {} (process {pid})", service.name()));
     }
     service
 }
@@ -141,7 +141,7 @@ fn announce(service: Service) -> Service {
 async fn wait_until_ready(service: &mut Service) -> Result<()> {
     let deadline = Instant::now() + READY_PATIENCE;
     let mut remind_at = Instant::now() + REMINDER;
-    println!("waiting for {}/readyz", service.url());
+    say(&format!("waiting for {}/readyz", service.url()));
     loop {
         if let Some(status) = service.exited() {
             bail!(
@@ -165,7 +165,7 @@ async fn wait_until_ready(service: &mut Service) -> Result<()> {
         }
         if Instant::now() > remind_at {
             remind_at += REMINDER;
-            println!("still waiting for {}: {error:#}", service.name());
+            say(&format!("still waiting for {}: {error:#}", service.name()));
         }
         tokio::time::sleep(POLL).await;
     }
