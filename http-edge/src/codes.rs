@@ -85,22 +85,6 @@ pub const INTERNAL: Code = Code::new(
     "Something went wrong on our side; the log holds it under this request_id.",
 );
 
-/// Codes that any route may answer with through the edge, whatever its own set says.
-pub(crate) const EDGE: &[&Code] = &[
-    &INVALID_JSON,
-    &INVALID_QUERY,
-    &INVALID_CURSOR,
-    &INVALID_HEADER,
-    &BAD_REQUEST,
-    &UNAUTHORIZED,
-    &NOT_FOUND,
-    &METHOD_NOT_ALLOWED,
-    &REQUEST_TIMEOUT,
-    &BODY_TOO_LARGE,
-    &UNSUPPORTED_MEDIA_TYPE,
-    &INTERNAL,
-];
-
 /// What the edge refuses before or instead of a command.
 #[derive(Debug)]
 pub enum Refusal {

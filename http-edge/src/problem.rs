@@ -151,7 +151,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// The codes of one route, beside those that its extractors document themselves.
+/// The codes that one route's handler answers with; its extractors document what they refuse before it runs.
 pub trait Codes: 'static {
     const CODES: &'static [&'static Code];
 }
@@ -171,15 +171,14 @@ macro_rules! route_codes {
 
 /// The error type of one route. `?` turns anything that becomes a [`Problem`] into it.
 ///
-/// A code outside `C` (500 and the edge's own aside) fails a debug assertion, so that a test meets it before a
-/// client does.
+/// A code outside `C` (500 aside) fails a debug assertion, so that a test meets it before a client does.
 pub struct Fail<C>(Problem, PhantomData<C>);
 
 impl<C: Codes, E: Into<Problem>> From<E> for Fail<C> {
     fn from(error: E) -> Self {
         let problem = error.into();
         debug_assert!(
-            C::CODES.contains(&problem.code) || codes::EDGE.contains(&problem.code),
+            C::CODES.contains(&problem.code) || problem.code == &codes::INTERNAL,
             "{} is not among the documented codes of this route",
             problem.code.name
         );
@@ -204,5 +203,41 @@ impl<C: Codes> Apiv2Errors for Fail<C> {
         for code in C::CODES {
             openapi::document_code(op, code);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    route_codes! {
+        OneCode = [codes::NOT_FOUND];
+    }
+
+    #[test]
+    fn a_documented_code_and_a_fault_pass() {
+        for problem in [Problem::new(&codes::NOT_FOUND), Problem::internal("fault")] {
+            let _ = Fail::<OneCode>::from(problem);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "invalid_field is not among the documented codes")]
+    fn an_undocumented_code_is_met_by_tests() {
+        let _ = Fail::<OneCode>::from(Problem::new(&codes::INVALID_FIELD));
+    }
+
+    #[test]
+    fn the_chain_of_causes_is_told_from_the_outside_in() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the journal cannot be written")]
+        struct Journal(#[source] std::io::Error);
+
+        let problem = Problem::internal(Journal(std::io::Error::other("no space left")));
+        assert_eq!(
+            problem.cause_chain().unwrap(),
+            "the journal cannot be written: no space left"
+        );
+        assert!(!problem.body().detail.contains("journal"));
     }
 }

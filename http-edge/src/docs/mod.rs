@@ -54,15 +54,20 @@ async fn page() -> HttpResponse {
         .body(PAGE)
 }
 
-/// Only our own files and the page's one inline script, named by its hash.
+/// Only our own files, and what stands in the page itself, named by its hash.
 fn policy() -> String {
-    let script = PAGE
-        .split_once("<script>")
-        .and_then(|(_, rest)| rest.split_once("</script>"))
-        .map_or("", |(script, _)| script);
-    let hash = STANDARD.encode(Sha256::digest(script));
+    let hash = |open: &str, close: &str| {
+        let (_, rest) = PAGE
+            .split_once(open)
+            .expect("the page holds one inline script and one inline style");
+        let (inline, _) = rest
+            .split_once(close)
+            .expect("what is opened in the page is closed");
+        STANDARD.encode(Sha256::digest(inline))
+    };
+    let (script, style) = (hash("<script>", "</script>"), hash("<style>", "</style>"));
     format!(
-        "default-src 'none'; script-src 'self' 'sha256-{hash}'; style-src 'self' 'unsafe-inline'; \
+        "default-src 'none'; script-src 'self' 'sha256-{script}'; style-src 'self' 'sha256-{style}'; \
          img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }

@@ -196,3 +196,42 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         .into()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::error::PayloadError;
+    use futures_util::{Stream, stream};
+
+    use super::*;
+
+    fn payload(chunks: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Payload {
+        Payload::Stream {
+            payload: Box::pin(chunks),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_given_up_after_the_deadline() {
+        let drip = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok(Bytes::from_static(b"x")), ()))
+        });
+        let started = tokio::time::Instant::now();
+        let refused = read(payload(drip), 1024).await.unwrap_err();
+        assert_eq!(refused.code(), &codes::REQUEST_TIMEOUT);
+        assert_eq!(started.elapsed(), BODY_DEADLINE);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_refused() {
+        let broken = stream::iter([Ok(Bytes::from_static(b"{")), Err(PayloadError::Incomplete(None))]);
+        let refused = read(payload(broken), 1024).await.unwrap_err();
+        assert_eq!(refused.code(), &codes::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn chunks_add_up_to_the_body() {
+        let chunks = ["", "a", "bc", "", "d"].map(|chunk| Ok(Bytes::from_static(chunk.as_bytes())));
+        assert_eq!(read(payload(stream::iter(chunks)), 4).await.unwrap(), "abcd");
+    }
+}

@@ -1,11 +1,12 @@
 //! The OpenAPI 3.0 document: written by the handlers through paperclip, enriched in one place, served as bytes.
 //!
 //! paperclip collects an OpenAPI 2 document and converts it, which loses what version 2 cannot say. The extractors
-//! and replies leave the missing facts where they survive the conversion (`operation`), [`passes`] puts them where
+//! and replies leave the missing facts where they survive the conversion (`operation`), `passes` puts them where
 //! version 3 wants them, and each service's overlay adds what only it knows (title, examples, response headers).
 
 mod operation;
 mod passes;
+mod walk;
 
 use actix_web::{App, web::Bytes};
 use paperclip::{

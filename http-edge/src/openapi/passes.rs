@@ -5,10 +5,9 @@ use serde_json::{Map, Value, json};
 use super::{
     OPERATOR_SCHEME,
     operation::{MEDIA_MARK, PROBLEM_MARK, TITLE_MARK},
+    walk::{each_schema, each_subschema, members, operations, set},
 };
 use crate::problem::PROBLEM_JSON;
-
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 pub(super) fn run(document: &mut Value) {
     for operation in operations(document) {
@@ -23,12 +22,19 @@ pub(super) fn run(document: &mut Value) {
         }
     }
     each_schema(document, &mut describe_scalar);
+    for operation in operations(document) {
+        members(operation, "parameters").for_each(leave_optional_parameter_empty);
+    }
     each_schema(document, &mut allow_null);
     refer_to_components(document);
     add_problem_component(document);
     use_bearer(document);
     // Relative to where the document is read, so that it holds behind any prefix.
-    set(document, "servers", json!([{"url": "."}]));
+    set(
+        document,
+        "servers",
+        json!([{"url": ".", "description": "This service"}]),
+    );
     set(document, "openapi", json!("3.0.3"));
 }
 
@@ -44,6 +50,20 @@ fn untitle_parameter(parameter: &mut Value) {
     if let Some(title) = title.map(str::to_owned) {
         schema.remove("pattern");
         schema.insert("title".to_owned(), Value::String(title));
+    }
+}
+
+/// The docs page fills parameters in by their examples; a filter that nobody asked for would empty the list.
+fn leave_optional_parameter_empty(parameter: &mut Value) {
+    let required = parameter
+        .get("required")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    if let (false, Some(schema)) = (
+        required,
+        parameter.get_mut("schema").and_then(Value::as_object_mut),
+    ) {
+        schema.remove("example");
     }
 }
 
@@ -231,78 +251,4 @@ fn use_bearer(document: &mut Value) {
     if let Some(scheme) = schemes.and_then(|schemes| schemes.get_mut(OPERATOR_SCHEME)) {
         *scheme = bearer;
     }
-}
-
-fn set(target: &mut Value, key: &str, value: Value) {
-    if let Some(target) = target.as_object_mut() {
-        target.insert(key.to_owned(), value);
-    }
-}
-
-fn members<'a>(value: &'a mut Value, key: &str) -> impl Iterator<Item = &'a mut Value> {
-    value
-        .get_mut(key)
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-}
-
-fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
-    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
-    paths
-        .into_iter()
-        .flat_map(|paths| paths.values_mut())
-        .filter_map(Value::as_object_mut)
-        .flat_map(|path| path.iter_mut())
-        .filter(|(method, _)| METHODS.contains(&method.as_str()))
-        .map(|(_, operation)| operation)
-}
-
-/// Visits every schema of the document, inner ones first.
-fn each_schema(document: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
-    walk(document, &mut |schema, _| visit(schema));
-}
-
-/// Visits every schema that is not itself a component.
-fn each_subschema(document: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
-    walk(document, &mut |schema, is_component| {
-        if !is_component {
-            visit(schema);
-        }
-    });
-}
-
-fn walk(document: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>, bool)) {
-    if let Some(components) = document
-        .pointer_mut("/components/schemas")
-        .and_then(Value::as_object_mut)
-    {
-        for schema in components.values_mut() {
-            descend(schema, true, visit);
-        }
-    }
-    for operation in operations(document) {
-        for parameter in members(operation, "parameters") {
-            if let Some(schema) = parameter.get_mut("schema") {
-                descend(schema, false, visit);
-            }
-        }
-    }
-}
-
-fn descend(schema: &mut Value, is_component: bool, visit: &mut impl FnMut(&mut Map<String, Value>, bool)) {
-    let Some(schema) = schema.as_object_mut() else {
-        return;
-    };
-    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        for property in properties.values_mut() {
-            descend(property, false, visit);
-        }
-    }
-    for key in ["items", "additionalProperties"] {
-        if let Some(inner) = schema.get_mut(key) {
-            descend(inner, false, visit);
-        }
-    }
-    visit(schema, is_component);
 }

@@ -1,0 +1,109 @@
+//! HTTP/1.1 by hand: one request per connection, the answer read to its end.
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+pub struct Answer {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    /// Checks that this is a whole problem of that code, and gives its body.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        let problem = self.json();
+        assert_eq!(
+            (self.status, problem["code"].as_str()),
+            (status, Some(code)),
+            "{problem}"
+        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], "about:blank");
+        assert_eq!(problem["request_id"].as_str(), self.header("x-request-id"));
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+        problem
+    }
+}
+
+/// One connection, for tests that say their request piece by piece.
+pub struct Wire(TcpStream);
+
+impl Wire {
+    pub async fn open(port: u16) -> Self {
+        Self(TcpStream::connect(("127.0.0.1", port)).await.unwrap())
+    }
+
+    pub async fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// The head of an answer; the connection stays open.
+    pub async fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await.unwrap());
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    pub async fn answer(mut self) -> Answer {
+        let mut all = Vec::new();
+        self.0.read_to_end(&mut all).await.unwrap();
+        let end = all.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(all[..end].to_vec()).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Answer {
+            status,
+            headers,
+            body: all[end + 4..].to_vec(),
+        }
+    }
+}
+
+/// Sends `<method> <target>` with these header lines and body.
+pub async fn send(port: u16, request: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Answer {
+    let body = body.as_ref();
+    let mut head = format!("{request} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    if !body.is_empty() {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    for header in headers {
+        head.push_str(&format!("{header}\r\n"));
+    }
+    head.push_str("\r\n");
+    let mut wire = Wire::open(port).await;
+    wire.say(head).await;
+    // The server may answer and stop reading before the body is through.
+    let _ = wire.0.write_all(body).await;
+    wire.answer().await
+}
+
+pub async fn get(port: u16, target: &str) -> Answer {
+    send(port, &format!("GET {target}"), &[], "").await
+}
