@@ -17,7 +17,7 @@ use crate::plan::RunId;
 #[derive(Debug, Parser)]
 #[command(name = "replay", max_term_width = 110)]
 pub struct Cli {
-    /// CSV with the columns season, date, first_team, second_team, first_team_odds, first_team_score,
+    /// CSV of games, with the columns season, date, first_team, second_team, first_team_odds, first_team_score,
     /// second_team_score, result (first_team_won, second_team_won or tie)
     #[arg(env = "REPLAY_FILE")]
     pub file: PathBuf,

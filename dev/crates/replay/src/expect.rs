@@ -13,14 +13,15 @@ use crate::plan::GamePlan;
 pub struct ExpectedBet {
     pub status: BetStatus,
     pub void_reason: Option<VoidReason>,
-    pub potential_payout_cents: u128,
-    pub payout_cents: u128,
+    pub potential_payout_cents: i128,
+    pub payout_cents: i128,
 }
 
 /// Settles a bet on the first team's win.
 pub fn expected_bet(stake: Money, odds: Odds, outcome: Outcome) -> ExpectedBet {
     let stake_cents = cents(stake);
-    let odds_hundredths = u128::from(odds.hundredths().unsigned_abs());
+    let odds_hundredths = i128::from(odds.hundredths());
+    // Both are positive, so that the division rounds down.
     let potential_payout_cents = stake_cents * odds_hundredths / 100;
     let (status, void_reason, payout_cents) = match outcome {
         Outcome::FirstTeamWon => (BetStatus::Won, None, potential_payout_cents),
@@ -35,9 +36,9 @@ pub fn expected_bet(stake: Money, odds: Odds, outcome: Outcome) -> ExpectedBet {
     }
 }
 
-/// An amount of the wire in cents; a negative one, which the wire cannot carry, would show as a difference.
-pub fn cents(money: Money) -> u128 {
-    u128::from(money.cents().unsigned_abs())
+/// An amount of the wire in cents.
+pub fn cents(money: Money) -> i128 {
+    money.cents().into()
 }
 
 /// Bets counted and added up.
@@ -50,9 +51,9 @@ pub struct Sums {
     pub lost: u64,
     pub void: u64,
     /// All stakes, refunded ones included.
-    pub staked_cents: u128,
+    pub staked_cents: i128,
     /// Winnings and refunds.
-    pub paid_cents: u128,
+    pub paid_cents: i128,
 }
 
 impl Sums {
@@ -68,9 +69,8 @@ impl Sums {
     }
 
     /// What the house keeps: staked less paid.
-    pub fn house_cents(&self) -> i128 {
-        let signed = |cents: u128| i128::try_from(cents).expect("sums of i64 cents fit into an i128");
-        signed(self.staked_cents) - signed(self.paid_cents)
+    pub const fn house_cents(&self) -> i128 {
+        self.staked_cents - self.paid_cents
     }
 }
 

@@ -56,7 +56,7 @@ pub fn table(columns: &[Column<'_>]) -> String {
         ("pending", |sums| grouped(sums.pending)),
         ("staked", |sums| money(sums.staked_cents)),
         ("paid", |sums| money(sums.paid_cents)),
-        ("house result", |sums| signed_money(sums.house_cents())),
+        ("house result", |sums| money(sums.house_cents())),
     ];
     for (kind, show) in kinds {
         let cells = columns.iter().map(|column| show(column.sums));
@@ -171,14 +171,11 @@ pub fn grouped(number: impl Into<u128>) -> String {
     text
 }
 
-/// Cents as `"1,234.56"`.
-pub fn money(cents: u128) -> String {
-    format!("{}.{:02}", grouped(cents / 100), cents % 100)
-}
-
-fn signed_money(cents: i128) -> String {
+/// Cents as `"-1,234.56"`.
+pub fn money(cents: i128) -> String {
     let sign = if cents < 0 { "-" } else { "" };
-    format!("{sign}{}", money(cents.unsigned_abs()))
+    let cents = cents.unsigned_abs();
+    format!("{sign}{}.{:02}", grouped(cents / 100), cents % 100)
 }
 
 #[cfg(test)]
@@ -190,7 +187,7 @@ mod tests {
         assert_eq!(money(0), "0.00");
         assert_eq!(money(99_999), "999.99");
         assert_eq!(money(100_000), "1,000.00");
-        assert_eq!(signed_money(-123_456_789), "-1,234,567.89");
+        assert_eq!(money(-123_456_789), "-1,234,567.89");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Check {
         }
     }
 
-    fn equal_cents(&mut self, of: impl Display, found: u128, expected: u128) {
+    fn equal_cents(&mut self, of: impl Display, found: i128, expected: i128) {
         if found != expected {
             self.differs(format!("{of} is {} instead of {}", money(found), money(expected)));
         }
@@ -199,7 +199,7 @@ impl Check {
             found.paid_cents,
             expected.paid_cents,
         );
-        let potential: u128 = plan
+        let potential: i128 = plan
             .bets
             .iter()
             .map(|bet| expected_bet(bet.stake, plan.game.odds, plan.game.outcome).potential_payout_cents)

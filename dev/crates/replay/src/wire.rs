@@ -31,7 +31,7 @@ pub struct ExposureLine {
 
 /// A sum of amounts in cents, which may exceed what one amount can hold; `"12.50"` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CentsSum(pub u128);
+pub struct CentsSum(pub i128);
 
 /// The text is not digits, a point and two digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
