@@ -28,7 +28,10 @@ enum Fault {
     Nothing,
     /// Every third answer is replaced by a 503, after the call took effect.
     LosesAnswers,
+    /// Every third answer breaks off after its head, after the call took effect.
+    CutsAnswers,
     PaysACentTooMuch,
+    TakesPayoutsFromTheBettor,
     ForgetsABet,
     IgnoresKeys,
     NeverSettlesTies,
@@ -115,13 +118,13 @@ impl FakePair {
 
     fn settle(&mut self, id: &str, status: &str) {
         for bet in self.bets.iter_mut().filter(|bet| bet["event_id"] == id) {
-            let extra = i64::from(self.fault == Fault::PaysACentTooMuch);
+            let payout_cents = match (self.fault, cents(&bet["potential_payout"])) {
+                (Fault::PaysACentTooMuch, right) => right + 1,
+                (Fault::TakesPayoutsFromTheBettor, right) => -right,
+                (_, right) => right,
+            };
             let (word, reason, payout) = match status {
-                "first_team_won" => (
-                    "won",
-                    Value::Null,
-                    json!(text(cents(&bet["potential_payout"]) + extra)),
-                ),
+                "first_team_won" => ("won", Value::Null, json!(text(payout_cents))),
                 "second_team_won" => ("lost", Value::Null, json!("0.00")),
                 _ if self.fault == Fault::NeverSettlesTies => continue,
                 _ => ("void", json!("event_cancelled"), bet["stake"].clone()),
@@ -186,7 +189,8 @@ fn potential_cents(stake: &str, odds: &str) -> i64 {
 }
 
 fn text(cents: i64) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", cents.abs() / 100, cents.abs() % 100)
 }
 
 async fn serve(pair: web::Data<Mutex<FakePair>>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
@@ -204,8 +208,15 @@ async fn serve(pair: web::Data<Mutex<FakePair>>, request: HttpRequest, body: web
     let key = header("idempotency-key");
     let (status, answer) = pair.answer(&call, request.path(), request.query_string(), key, &body);
     pair.calls += 1;
-    if pair.fault == Fault::LosesAnswers && pair.calls.is_multiple_of(3) {
-        return HttpResponse::ServiceUnavailable().finish();
+    match pair.fault {
+        Fault::LosesAnswers if pair.calls.is_multiple_of(3) => {
+            return HttpResponse::ServiceUnavailable().finish();
+        }
+        Fault::CutsAnswers if pair.calls.is_multiple_of(3) => {
+            let cut = async { Err::<web::Bytes, _>(std::io::Error::other("cut")) };
+            return HttpResponse::Ok().streaming(futures_util::stream::once(cut));
+        }
+        _ => {}
     }
     HttpResponse::build(StatusCode::from_u16(status).unwrap()).json(answer)
 }
@@ -272,15 +283,22 @@ fn an_honest_pair_comes_out_equal() {
 }
 
 #[test]
-fn answers_that_get_lost_change_no_sum() {
-    let (text, verdict) = replay_with(Fault::LosesAnswers, TOKEN).unwrap();
-    assert_eq!(verdict, Verdict::Equal, "{text}");
-    assert!(!text.contains(" 0 calls repeated"), "{text}");
+fn answers_that_get_lost_or_cut_off_change_no_sum() {
+    for fault in [Fault::LosesAnswers, Fault::CutsAnswers] {
+        let (text, verdict) = replay_with(fault, TOKEN).unwrap();
+        assert_eq!(verdict, Verdict::Equal, "{text}");
+        assert!(!text.contains(" 0 calls repeated"), "{text}");
+    }
 }
 
 #[test]
 fn a_cent_too_much_is_found() {
     assert_found(Fault::PaysACentTooMuch, ": payout is ");
+}
+
+#[test]
+fn a_payout_of_the_wrong_sign_is_found() {
+    assert_found(Fault::TakesPayoutsFromTheBettor, ": payout is -");
 }
 
 #[test]
