@@ -1,1 +1,56 @@
-fn main() {}
+//! The bet-maker process: settings, telemetry, app, run.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use bet_maker::app::App;
+use bet_maker::config::{Cli, Command, Settings};
+use bet_maker::feed::apply;
+use bet_maker::store::Store;
+use clap::Parser as _;
+use http_edge::{server, telemetry};
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bet-maker: {}", telemetry::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| "another TLS provider is installed already")?;
+    match cli.command {
+        Some(Command::Openapi) => println!("{:#}", bet_maker::http::document().value()),
+        Some(Command::AdoptLog {
+            instance,
+            bet_maker_database_url,
+        }) => {
+            let store = Store::new(&bet_maker_database_url, 1);
+            apply::adopt(&mut *store.connection().await?, instance).await?;
+            println!(
+                "Noted. A running bet-maker reads the log of {instance} from its start and then follows it."
+            );
+        }
+        None => {
+            telemetry::init(&cli.settings.rust_log, cli.settings.log_format)?;
+            let settings = Settings::try_from(cli.settings)?;
+            let listener = TcpListener::bind(settings.listen).map_err(|error| {
+                format!("cannot listen on {} (BET_MAKER_LISTEN): {error}", settings.listen)
+            })?;
+            let app = App::connect(settings).await?;
+            app.run(
+                listener,
+                Box::pin(async { server::terminated().await.unwrap_or_default() }),
+            )
+            .await?;
+        }
+    }
+    Ok(())
+}

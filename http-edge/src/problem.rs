@@ -18,7 +18,7 @@ use paperclip::v2::{models::DefaultOperationRaw, schema::Apiv2Errors};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{codes, context, openapi};
+use crate::{codes, context, openapi, telemetry::chain};
 
 /// Media type of every error answer.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -100,14 +100,7 @@ impl Problem {
 
     /// The causes from the outermost inwards, joined by `: `.
     pub(crate) fn cause_chain(&self) -> Option<String> {
-        let mut cause: &dyn StdError = self.cause.as_deref()?;
-        let mut chain = cause.to_string();
-        while let Some(source) = cause.source() {
-            chain.push_str(": ");
-            chain.push_str(&source.to_string());
-            cause = source;
-        }
-        Some(chain)
+        self.cause.as_deref().map(|cause| chain(cause))
     }
 
     /// The body, with the id of the request that is being answered.

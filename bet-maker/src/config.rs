@@ -1,0 +1,198 @@
+//! Settings: the only place that reads the environment and the command line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use http_edge::telemetry::LogFormat;
+use secrecy::SecretString;
+use shared_types::Instance;
+use shared_types::signature::{InvalidSecret, Secret};
+
+/// Takes bets on line-provider's events and settles each exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "bet-maker", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub settings: RawSettings,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Follow another journal of line-provider, after its own was lost or set back for good. Betting is closed
+    /// on the events that it does not know; their bets stay pending until a result comes. Nothing is voided.
+    AdoptLog {
+        /// The journal's instance, as `GET /changes` of line-provider shows it.
+        #[arg(long)]
+        instance: Instance,
+        #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
+        bet_maker_database_url: String,
+    },
+}
+
+/// The settings as they were given; [`Settings`] holds them checked.
+#[derive(Debug, Args)]
+pub struct RawSettings {
+    /// Address to serve on.
+    #[arg(long, env = "BET_MAKER_LISTEN", default_value = "127.0.0.1:8082")]
+    bet_maker_listen: SocketAddr,
+    /// Postgres, such as postgres://user:password@host/database. Required. Migrations run at start.
+    #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
+    bet_maker_database_url: Option<SecretString>,
+    /// Most connections to Postgres.
+    #[arg(long, env = "BET_MAKER_DATABASE_CONNECTIONS", default_value_t = 16)]
+    bet_maker_database_connections: u16,
+    /// Where line-provider is.
+    #[arg(
+        long,
+        env = "BET_MAKER_LINE_PROVIDER_URL",
+        default_value = "http://127.0.0.1:8081"
+    )]
+    bet_maker_line_provider_url: String,
+    /// line-provider's operator token, for registering the callback. Required.
+    #[arg(long, env = "BET_MAKER_LINE_PROVIDER_TOKEN", hide_env_values = true)]
+    bet_maker_line_provider_token: Option<SecretString>,
+    /// Where line-provider reaches this service; by default /callbacks/line-provider at the address served on.
+    #[arg(long, env = "BET_MAKER_CALLBACK_URL")]
+    bet_maker_callback_url: Option<String>,
+    /// Secret that callbacks are signed with, whsec_ and base64 of 24 to 64 bytes. Required. Several, separated
+    /// by spaces, while rotating: the first is registered, all are accepted.
+    #[arg(long, env = "BET_MAKER_CALLBACK_SECRET", hide_env_values = true)]
+    bet_maker_callback_secret: Option<SecretString>,
+    /// Seconds without news of the log after which no bets are accepted.
+    #[arg(long, env = "BET_MAKER_FEED_STALE_AFTER_S", default_value_t = 20)]
+    bet_maker_feed_stale_after_s: u64,
+    /// What to log, such as info or bet_maker=debug.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    pub rust_log: String,
+    /// text or json.
+    #[arg(long, env = "LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// What bet-maker needs to run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub database_url: SecretString,
+    pub database_connections: u16,
+    pub line_provider_url: String,
+    pub line_provider_token: SecretString,
+    /// `None`: at the address served on.
+    pub callback_url: Option<String>,
+    /// The first is registered; all are accepted. Never empty.
+    pub callback_secrets: Vec<Secret>,
+    pub feed_stale_after: Duration,
+}
+
+/// A setting that is missing or wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSettings {
+    #[error("{0} is not set. It is required: see --help and .env.example")]
+    Missing(&'static str),
+    #[error("BET_MAKER_CALLBACK_SECRET: {0}")]
+    Secret(#[from] InvalidSecret),
+    #[error("BET_MAKER_DATABASE_CONNECTIONS must be 4 at least")]
+    Connections,
+    #[error("BET_MAKER_CALLBACK_URL is needed, because {0} is not an address that others reach")]
+    CallbackUrl(SocketAddr),
+}
+
+impl TryFrom<RawSettings> for Settings {
+    type Error = InvalidSettings;
+
+    fn try_from(raw: RawSettings) -> Result<Self, InvalidSettings> {
+        use secrecy::ExposeSecret as _;
+        let required = |value: Option<SecretString>, name| {
+            value
+                .filter(|value| !value.expose_secret().is_empty())
+                .ok_or(InvalidSettings::Missing(name))
+        };
+        let secrets = required(raw.bet_maker_callback_secret, "BET_MAKER_CALLBACK_SECRET")?;
+        let callback_secrets = secrets
+            .expose_secret()
+            .split_whitespace()
+            .map(str::parse)
+            .collect::<Result<Vec<Secret>, _>>()?;
+        if callback_secrets.is_empty() {
+            return Err(InvalidSettings::Missing("BET_MAKER_CALLBACK_SECRET"));
+        }
+        // Two writers, two settlers, and something for the rest.
+        if raw.bet_maker_database_connections < 4 {
+            return Err(InvalidSettings::Connections);
+        }
+        let callback_url = raw.bet_maker_callback_url.filter(|url| !url.is_empty());
+        if callback_url.is_none() && raw.bet_maker_listen.ip().is_unspecified() {
+            return Err(InvalidSettings::CallbackUrl(raw.bet_maker_listen));
+        }
+        Ok(Self {
+            listen: raw.bet_maker_listen,
+            database_url: required(raw.bet_maker_database_url, "BET_MAKER_DATABASE_URL")?,
+            database_connections: raw.bet_maker_database_connections,
+            line_provider_url: raw.bet_maker_line_provider_url,
+            line_provider_token: required(
+                raw.bet_maker_line_provider_token,
+                "BET_MAKER_LINE_PROVIDER_TOKEN",
+            )?,
+            callback_url,
+            callback_secrets,
+            feed_stale_after: Duration::from_secs(raw.bet_maker_feed_stale_after_s),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    fn settings(extra: &[&str]) -> Result<Settings, InvalidSettings> {
+        let required = [
+            "bet-maker",
+            "--bet-maker-database-url=postgres://x",
+            "--bet-maker-line-provider-token=t",
+        ];
+        Cli::parse_from(required.iter().chain(extra)).settings.try_into()
+    }
+
+    #[test]
+    fn several_secrets_are_taken_while_rotating() {
+        let two = format!("--bet-maker-callback-secret={SECRET} {SECRET}");
+        assert_eq!(settings(&[&two]).unwrap().callback_secrets.len(), 2);
+    }
+
+    #[test]
+    fn it_does_not_start_without_its_secrets() {
+        assert!(matches!(
+            settings(&[]),
+            Err(InvalidSettings::Missing("BET_MAKER_CALLBACK_SECRET"))
+        ));
+        let empty = "--bet-maker-callback-secret=";
+        assert!(matches!(
+            settings(&[empty]),
+            Err(InvalidSettings::Missing("BET_MAKER_CALLBACK_SECRET"))
+        ));
+        let short = "--bet-maker-callback-secret=whsec_c2hvcnQ=";
+        assert!(matches!(
+            settings(&[short]),
+            Err(InvalidSettings::Secret(InvalidSecret::Length))
+        ));
+    }
+
+    #[test]
+    fn an_address_for_all_interfaces_needs_a_callback_url() {
+        let secret = format!("--bet-maker-callback-secret={SECRET}");
+        let everywhere = "--bet-maker-listen=0.0.0.0:8082";
+        assert!(matches!(
+            settings(&[&secret, everywhere]),
+            Err(InvalidSettings::CallbackUrl(_))
+        ));
+        assert!(settings(&[&secret, everywhere, "--bet-maker-callback-url=http://b/c"]).is_ok());
+    }
+}

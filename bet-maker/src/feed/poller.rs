@@ -1,0 +1,182 @@
+//! Reading the log: at start, about every second, and whenever something does not fit. With every callback lost,
+//! this alone makes bet-maker complete.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http_edge::telemetry::chain;
+use tokio::sync::Notify;
+
+use super::Freshness;
+use super::apply::{self, Read, Reconciled};
+use super::client::{CallError, LineProvider};
+use super::history::{self, Break, continued};
+use crate::store::feed::{Bookmark, FeedState, Suspension};
+use crate::store::{Store, StoreError, feed};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// Clocks further apart than this are worth a word: a bet near the deadline is judged by the database's.
+const CLOCK_ALARM_S: f64 = 0.25;
+
+/// Reads line-provider's log for one replica.
+pub struct Poller {
+    pub store: Store,
+    pub line_provider: LineProvider,
+    pub freshness: Arc<Freshness>,
+    pub wake: Arc<Notify>,
+    pub wake_settler: Arc<Notify>,
+}
+
+/// Why a round came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Page(Break),
+    #[error("the log's page cannot be stored")]
+    Store(#[from] StoreError),
+}
+
+/// Whether to go on at once.
+#[derive(Debug, PartialEq, Eq)]
+enum Round {
+    More,
+    AtHead,
+}
+
+impl Poller {
+    /// Never returns; drop it to stop it.
+    pub async fn run(self) {
+        let mut away = false;
+        loop {
+            match self.round().await {
+                Ok(Round::More) => continue,
+                Ok(Round::AtHead) if away => {
+                    away = false;
+                    tracing::info!("the log can be read again");
+                }
+                Ok(Round::AtHead) => {}
+                Err(error) if !away => {
+                    away = true;
+                    tracing::warn!(
+                        error = chain(&error),
+                        "the log cannot be read; trying every second"
+                    );
+                }
+                Err(error) => tracing::debug!(%error, "the log still cannot be read"),
+            }
+            let age_s = self
+                .freshness
+                .age(Instant::now())
+                .map_or(f64::INFINITY, |age| age.as_secs_f64());
+            metrics::gauge!("bet_maker_feed_age_seconds").set(age_s);
+            // Replicas that were started together spread out.
+            let pause = EVERY.mul_f64(rand::random_range(0.9..1.1));
+            let _ = tokio::time::timeout(pause, self.wake.notified()).await;
+        }
+    }
+
+    async fn round(&self) -> Result<Round, RoundError> {
+        let asked_at = Instant::now();
+        let state = feed::read(&mut *self.store.connection().await?).await?;
+        metrics::gauge!("bet_maker_feed_suspended").set(if state.suspension.is_some() { 1.0 } else { 0.0 });
+        match &state.suspension {
+            None => self.follow(&state, asked_at).await,
+            Some(suspension) => self.reconcile(&state, suspension).await,
+        }
+    }
+
+    async fn follow(&self, state: &FeedState, asked_at: Instant) -> Result<Round, RoundError> {
+        let after = state.followed.as_ref().map_or(0, history::after);
+        let page = self.read_log(after).await?;
+        let bookmark = state
+            .followed
+            .clone()
+            .unwrap_or(Bookmark::start_of(page.instance));
+        let changes = match continued(&bookmark, &page) {
+            Ok(changes) => changes,
+            Err(broken) => return self.suspend(state, &page, broken).await,
+        };
+        let mut conn = self.store.connection().await?;
+        match apply::follow(&mut conn, state, &bookmark, changes).await? {
+            Read::Outdated => Ok(Round::More),
+            Read::Merged { merged, position } => {
+                if merged.due {
+                    self.wake_settler.notify_one();
+                }
+                metrics::gauge!("bet_maker_feed_lag_positions")
+                    .set(gauge(page.head.saturating_sub(position)));
+                if position < page.head {
+                    return Ok(Round::More);
+                }
+                self.freshness.caught_up(asked_at);
+                Ok(Round::AtHead)
+            }
+        }
+    }
+
+    async fn reconcile(&self, state: &FeedState, suspension: &Suspension) -> Result<Round, RoundError> {
+        let page = self.read_log(history::after(&suspension.candidate)).await?;
+        let changes = match continued(&suspension.candidate, &page) {
+            Ok(changes) => changes,
+            Err(broken) => return self.suspend(state, &page, broken).await,
+        };
+        let mut conn = self.store.connection().await?;
+        let instance = page.instance;
+        match apply::reconcile(&mut conn, state, suspension, changes, page.head).await? {
+            Reconciled::Going | Reconciled::Outdated => Ok(Round::More),
+            Reconciled::Disagrees { events } => {
+                metrics::gauge!("bet_maker_feed_unconfirmed_events").set(gauge(events.unsigned_abs()));
+                tracing::debug!(events, %instance, "line-provider's log leaves events in doubt");
+                Ok(Round::AtHead)
+            }
+            Reconciled::Adopted { .. } => {
+                metrics::gauge!("bet_maker_feed_unconfirmed_events").set(0.0);
+                tracing::warn!(%instance, "line-provider's log is followed again");
+                self.wake_settler.notify_one();
+                Ok(Round::More)
+            }
+        }
+    }
+
+    async fn suspend(
+        &self,
+        state: &FeedState,
+        page: &shared_types::ChangesPage,
+        broken: Break,
+    ) -> Result<Round, RoundError> {
+        if matches!(broken, Break::Misplaced { .. }) {
+            return Err(RoundError::Page(broken));
+        }
+        tracing::error!(reason = %broken, "acceptance of bets is suspended");
+        apply::suspend(
+            &mut *self.store.connection().await?,
+            state,
+            page.instance,
+            &broken,
+        )
+        .await?;
+        Ok(Round::More)
+    }
+
+    async fn read_log(&self, after: u64) -> Result<shared_types::ChangesPage, CallError> {
+        let answer = self.line_provider.changes(after).await?;
+        if let Some(offset_s) = answer.clock_offset_s {
+            metrics::gauge!("bet_maker_clock_offset_seconds").set(offset_s);
+            if offset_s.abs() > CLOCK_ALARM_S {
+                tracing::warn!(offset_s, "line-provider's clock is off against ours");
+            }
+        }
+        Ok(answer.page)
+    }
+}
+
+/// A count as a gauge: exact up to 2^53, which no count here reaches.
+#[expect(
+    clippy::as_conversions,
+    reason = "no conversion that cannot fail exists from u64 to f64"
+)]
+fn gauge(count: u64) -> f64 {
+    count as f64
+}
