@@ -68,6 +68,11 @@ impl Sums {
         }
     }
 
+    /// Numbers of bets: pending, won, lost, void.
+    pub const fn by_status(&self) -> [u64; 4] {
+        [self.pending, self.won, self.lost, self.void]
+    }
+
     /// What the house keeps: staked less paid.
     pub const fn house_cents(&self) -> i128 {
         self.staked_cents - self.paid_cents

@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
+use shared_types::BetStatus;
 
 use super::*;
 
@@ -164,16 +165,18 @@ impl FakePair {
             .filter(|bet| bet["event_id"] == id)
             .skip(skipped)
             .collect();
-        let lines: Vec<_> = ["pending", "won", "lost", "void"]
+        let sums = |status: Option<&str>| {
+            let of_status = |bet: &&&Value| status.is_none_or(|status| bet["status"] == status);
+            let bets: Vec<_> = bets.iter().filter(of_status).collect();
+            let sum = |field: &str| text(bets.iter().map(|bet| cents(&bet[field])).sum());
+            json!({"bets": bets.len(), "stakes": sum("stake"),
+                   "payout_if_first_team_wins": sum("potential_payout"), "paid": sum("payout")})
+        };
+        let by_status: HashMap<_, _> = BetStatus::ALL
             .iter()
-            .map(|status| {
-                let bets: Vec<_> = bets.iter().filter(|bet| bet["status"] == *status).collect();
-                let sum = |field: &str| text(bets.iter().map(|bet| cents(&bet[field])).sum());
-                json!({"status": status, "bets": bets.len(), "stakes": sum("stake"),
-                       "payout_if_first_team_wins": sum("potential_payout"), "paid": sum("payout")})
-            })
+            .map(|status| (status.as_str(), sums(Some(status.as_str()))))
             .collect();
-        json!({"event_id": id, "by_status": lines})
+        json!({"event_id": id, "total": sums(None), "by_status": by_status})
     }
 }
 

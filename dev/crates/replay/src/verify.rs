@@ -7,9 +7,9 @@ use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
-use shared_types::{Bet, BetId, Event, EventId, Timestamp};
+use shared_types::{Bet, BetId, BetStatus, Event, EventId, Timestamp};
 
-use crate::expect::{ExpectedBet, Sums, cents, expected_bet};
+use crate::expect::{Sums, cents, expected_bet, expected_sums};
 use crate::pair::CallError;
 use crate::plan::{GamePlan, PlannedBet};
 use crate::play::{Played, Run};
@@ -146,7 +146,7 @@ impl Check {
     }
 
     fn compare_bet(&mut self, id: &EventId, plan: &GamePlan, planned: &PlannedBet, found: &Bet) {
-        let expected: ExpectedBet = expected_bet(planned.stake, plan.game.odds, plan.game.outcome);
+        let expected = expected_bet(planned.stake, plan.game.odds, plan.game.outcome);
         let name = |field: &str| format!("bet {}: {field}", found.id);
         self.equal(name("event_id"), &found.event_id, id);
         self.equal(name("bettor"), &found.bettor, &planned.bettor);
@@ -176,43 +176,34 @@ impl Check {
         }
     }
 
-    /// An event has one result, so that its bets all have one status.
+    /// The parts by status go into the table; the total must be what the parts and the plan come to.
     fn compare_exposure(&mut self, id: &EventId, plan: &GamePlan, exposure: &Exposure) {
-        self.equal(format!("exposure of {id}: event_id"), &exposure.event_id, id);
         let sums = &mut self.verified.exposure;
         sums.games += 1;
-        for line in &exposure.by_status {
-            sums.add_bets(line.status, line.bets);
-            sums.staked_cents += line.stakes.0;
-            sums.paid_cents += line.paid.0;
+        for status in BetStatus::ALL {
+            let of_status = exposure.by_status.of(status);
+            sums.add_bets(status, of_status.bets);
+            sums.staked_cents += of_status.stakes.0;
+            sums.paid_cents += of_status.paid.0;
         }
-        let expected = crate::expect::expected_sums(plan);
-        let found = self.verified.exposure;
-        self.equal(format!("exposure of {id}: bets"), &found.bets, &expected.bets);
+        let expected = expected_sums(plan);
+        let found = *sums;
+        let name = |field: &str| format!("exposure of {id}: {field}");
+        self.equal(name("event_id"), &exposure.event_id, id);
+        self.equal(name("bets by status"), &found.by_status(), &expected.by_status());
+        self.equal_cents(name("stakes"), found.staked_cents, expected.staked_cents);
+        self.equal_cents(name("paid"), found.paid_cents, expected.paid_cents);
+        let total = &exposure.total;
+        self.equal(name("total bets"), &total.bets, &expected.bets);
+        self.equal_cents(name("total stakes"), total.stakes.0, expected.staked_cents);
+        self.equal_cents(name("total paid"), total.paid.0, expected.paid_cents);
+        let potential = |bet: &PlannedBet| {
+            expected_bet(bet.stake, plan.game.odds, plan.game.outcome).potential_payout_cents
+        };
         self.equal_cents(
-            format!("exposure of {id}: stakes"),
-            found.staked_cents,
-            expected.staked_cents,
-        );
-        self.equal_cents(
-            format!("exposure of {id}: paid"),
-            found.paid_cents,
-            expected.paid_cents,
-        );
-        let potential: i128 = plan
-            .bets
-            .iter()
-            .map(|bet| expected_bet(bet.stake, plan.game.odds, plan.game.outcome).potential_payout_cents)
-            .sum();
-        let found = exposure
-            .by_status
-            .iter()
-            .map(|line| line.payout_if_first_team_wins.0)
-            .sum();
-        self.equal_cents(
-            format!("exposure of {id}: payout if the first team wins"),
-            found,
-            potential,
+            name("total payout if the first team wins"),
+            total.payout_if_first_team_wins.0,
+            plan.bets.iter().map(potential).sum(),
         );
     }
 }

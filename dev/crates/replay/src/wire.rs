@@ -16,13 +16,33 @@ pub struct BetPage {
 #[derive(Debug, Deserialize)]
 pub struct Exposure {
     pub event_id: EventId,
-    pub by_status: Vec<ExposureLine>,
+    pub total: Stakes,
+    pub by_status: StakesByStatus,
 }
 
-/// The bets of one status, added up.
+/// The bets of each status, added up.
 #[derive(Debug, Deserialize)]
-pub struct ExposureLine {
-    pub status: BetStatus,
+pub struct StakesByStatus {
+    pub pending: Stakes,
+    pub won: Stakes,
+    pub lost: Stakes,
+    pub void: Stakes,
+}
+
+impl StakesByStatus {
+    pub const fn of(&self, status: BetStatus) -> &Stakes {
+        match status {
+            BetStatus::Pending => &self.pending,
+            BetStatus::Won => &self.won,
+            BetStatus::Lost => &self.lost,
+            BetStatus::Void => &self.void,
+        }
+    }
+}
+
+/// Bets added up.
+#[derive(Debug, Deserialize)]
+pub struct Stakes {
     pub bets: u64,
     pub stakes: CentsSum,
     pub payout_if_first_team_wins: CentsSum,
