@@ -108,7 +108,8 @@ impl<T, S> Reply<T, S> {
         }
     }
 
-    fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    /// Any other header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
