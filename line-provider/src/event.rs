@@ -66,30 +66,35 @@ pub enum Refusal {
     DeadlineTooFar,
 }
 
-/// Creates an event, unless its id is taken: `existing` is what that event was created with.
+/// Creates an event.
 ///
 /// # Errors
-/// [`Refusal::EventExists`] for other content, [`Refusal::DeadlinePassed`] and [`Refusal::DeadlineTooFar`] for a
-/// new event's deadline.
-pub fn create(new: &NewEvent, existing: Option<&NewEvent>, now: Timestamp) -> Result<Decision, Refusal> {
-    match existing {
-        Some(existing) if existing == new => Ok(Decision::Unchanged),
-        Some(_) => Err(Refusal::EventExists),
-        None => {
-            check_deadline(new.deadline, now)?;
-            let event = Event {
-                id: new.id.clone(),
-                title: new.title.clone(),
-                odds: new.odds,
-                deadline: new.deadline,
-                status: EventStatus::Unfinished,
-                revision: 1,
-                closed_at: None,
-                created_at: now,
-                updated_at: now,
-            };
-            Ok(Decision::Changed(event, ChangeType::Created))
-        }
+/// [`Refusal::DeadlinePassed`] and [`Refusal::DeadlineTooFar`].
+pub fn create(new: &NewEvent, now: Timestamp) -> Result<Event, Refusal> {
+    check_deadline(new.deadline, now)?;
+    Ok(Event {
+        id: new.id.clone(),
+        title: new.title.clone(),
+        odds: new.odds,
+        deadline: new.deadline,
+        status: EventStatus::Unfinished,
+        revision: 1,
+        closed_at: None,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Compares a request for an id that is taken with what that event was created with: a repeated request is fine,
+/// whatever happened to the event since.
+///
+/// # Errors
+/// [`Refusal::EventExists`] for other content.
+pub fn create_again(new: &NewEvent, creation: &NewEvent) -> Result<(), Refusal> {
+    if new == creation {
+        Ok(())
+    } else {
+        Err(Refusal::EventExists)
     }
 }
 

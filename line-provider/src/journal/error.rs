@@ -1,0 +1,38 @@
+//! Why a journal cannot be opened, read or written. `Display` never repeats the source; print the whole chain.
+
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("cannot use the data folder {}", folder.display())]
+    Folder {
+        folder: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "the data folder {} is in use by another process; give each line-provider a folder of its own",
+        folder.display()
+    )]
+    InUse { folder: PathBuf },
+    #[error("{} is not a journal of line-provider", file.display())]
+    Foreign { file: PathBuf },
+    #[error(
+        "{} was written by a newer line-provider (schema {found}; this one knows {known} at most); start that one",
+        file.display()
+    )]
+    Newer { file: PathBuf, found: i64, known: i64 },
+    #[error("{} is damaged: {what}; restore it from a backup", file.display())]
+    Damaged { file: PathBuf, what: String },
+    #[error("{doing} {}", file.display())]
+    Store {
+        file: PathBuf,
+        doing: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The thread that reads the journal has ended.
+    #[error("the journal is closed")]
+    Closed,
+}

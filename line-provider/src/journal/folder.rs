@@ -1,0 +1,69 @@
+//! The data folder: made with owner-only rights, and held by one process at a time.
+//!
+//! The lock is the kernel's, on an open file: it goes with the process, however that ends.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::error::JournalError;
+
+const LOCK: &str = "journal.lock";
+const JOURNAL: &str = "journal.sqlite";
+
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Held for as long as this value lives.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing, and locks it.
+    pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
+        let failed = |source| JournalError::Folder {
+            folder: path.to_owned(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
+        let lock = open_private(&path.join(LOCK)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(JournalError::InUse {
+                folder: path.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// The journal's file, made with owner-only rights if it is missing; SQLite gives its side files the same.
+    pub(super) fn journal_file(&self) -> Result<PathBuf, JournalError> {
+        let file = self.path.join(JOURNAL);
+        open_private(&file)
+            .and_then(|opened| opened.sync_all())
+            .and_then(|()| File::open(&self.path)?.sync_all())
+            .map_err(|source| JournalError::Folder {
+                folder: self.path.clone(),
+                source,
+            })?;
+        Ok(file)
+    }
+}
+
+fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}

@@ -1,0 +1,106 @@
+//! Reads old changes from the journal, on a thread and a connection of its own.
+//!
+//! It serves who is far behind the head; the log's tail serves everybody else. Every row's checksum is checked
+//! again, so that a page that rots while the service runs is never sent.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use diesel::prelude::*;
+use shared_types::Instance;
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::{open_for_reading, store_error};
+use super::error::JournalError;
+use super::record::{Logged, Row, signed};
+use super::schema::changes;
+
+const QUEUE: usize = 256;
+
+type Changes = Vec<Arc<Logged>>;
+
+struct Request {
+    after: u64,
+    limit: usize,
+    reply: oneshot::Sender<Result<Changes, JournalError>>,
+}
+
+/// Asks the reading thread, which ends with the last of its askers.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Reader {
+    pub(super) fn open(file: &Path, instance: Instance) -> Result<Self, JournalError> {
+        let mut connection = open_for_reading(file)?;
+        let file = file.to_owned();
+        let (requests, mut received) = mpsc::channel::<Request>(QUEUE);
+        thread::Builder::new()
+            .name("journal-reader".to_owned())
+            .spawn(move || {
+                while let Some(request) = received.blocking_recv() {
+                    let found = read(&mut connection, &file, instance, request.after, request.limit);
+                    // Whoever asked may have gone.
+                    let _ = request.reply.send(found);
+                }
+            })
+            .expect("the process can start one more thread");
+        Ok(Self { requests })
+    }
+
+    /// Up to `limit` changes after that position.
+    pub(super) async fn read(&self, after: u64, limit: usize) -> Result<Changes, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { after, limit, reply };
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| JournalError::Closed)?;
+        answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// The same for a thread outside of any runtime.
+    pub(super) fn blocking_read(&self, after: u64, limit: usize) -> Result<Changes, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { after, limit, reply };
+        self.requests
+            .blocking_send(request)
+            .map_err(|_| JournalError::Closed)?;
+        answer.blocking_recv().map_err(|_| JournalError::Closed)?
+    }
+}
+
+fn read(
+    connection: &mut SqliteConnection,
+    file: &Path,
+    instance: Instance,
+    after: u64,
+    limit: usize,
+) -> Result<Changes, JournalError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = changes::table
+        .filter(changes::position.gt(signed(after)))
+        .order(changes::position.asc())
+        .limit(limit)
+        .select(Row::as_select())
+        .load(connection)
+        .map_err(|source| store_error(file, "cannot read the changes of", source))?;
+    let mut found = Vec::with_capacity(rows.len());
+    for (row, expected) in rows.into_iter().zip(after + 1..) {
+        let at = row.position;
+        let record = row
+            .check(instance)
+            .and_then(|record| match record.position == expected {
+                true => Ok(record),
+                false => Err("it is not the one that comes next"),
+            })
+            .map_err(|what| JournalError::Damaged {
+                file: file.to_owned(),
+                what: format!("the change at position {at}: {what}"),
+            })?;
+        found.push(Arc::new(Logged::new(&record, instance)));
+    }
+    Ok(found)
+}

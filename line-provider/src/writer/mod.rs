@@ -1,0 +1,278 @@
+//! The writer: one thread that decides every command and owns the journal.
+//!
+//! Commands wait in a bounded queue. The thread takes what waits (up to [`BATCH`]), decides it in order, writes the
+//! outcome in one commit, and only then shows it: to the catalogue and the board, to the log, to whoever asked.
+//! So no two decisions race, positions have no gaps, and nothing visible can vanish in a crash. The first write
+//! that fails ends the writer for good: what the disk holds is unknown until the journal is opened again.
+
+mod command;
+mod truth;
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use shared_types::SubscriptionId;
+use tokio::sync::{mpsc, oneshot};
+
+pub use command::{
+    Effect, EventAnswer, EventCommand, EventRefusal, SubscriptionAnswer, SubscriptionCommand,
+    SubscriptionRefusal, WriterError,
+};
+
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::journal::{Contents, Journal, JournalError, Log, Logged, Write};
+use crate::metrics;
+use crate::subscription::board::Board;
+use command::{Command, EventReply, SubscriptionReply};
+use truth::{Batch, Truth};
+
+/// Commands that may wait; beyond it they are refused at once.
+const QUEUE: usize = 1024;
+/// Commands that share one commit.
+const BATCH: usize = 256;
+
+/// Where the writer shows what has become durable.
+#[derive(Clone)]
+pub struct ReadModels {
+    pub catalogue: Arc<Catalogue>,
+    pub board: Arc<Board>,
+    pub log: Arc<Log>,
+}
+
+/// Gives commands to the writer; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    queue: mpsc::Sender<Command>,
+}
+
+/// The thread; it ends with the journal closed, or with the error that ended it.
+pub type WriterThread = JoinHandle<Result<(), JournalError>>;
+
+impl Writer {
+    /// Starts the thread on an open journal. `ended` is dropped when it ends, for whatever reason.
+    pub fn start(
+        journal: Journal,
+        contents: Contents,
+        clock: Clock,
+        read_models: ReadModels,
+        ended: oneshot::Sender<()>,
+    ) -> (Self, WriterThread) {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let truth = Truth::new(contents);
+        read_models.catalogue.put(truth.entries());
+        let decider = Decider {
+            journal,
+            truth,
+            clock,
+            read_models,
+        };
+        let running = thread::Builder::new()
+            .name("journal-writer".to_owned())
+            .spawn(move || {
+                let _ended = ended;
+                decider.run(commands)
+            })
+            .expect("the process can start one more thread");
+        (Self { queue }, running)
+    }
+
+    /// Decides a client's command about an event.
+    ///
+    /// # Errors
+    /// The refusal, or why there is no answer.
+    pub async fn event(&self, command: EventCommand) -> Result<EventAnswer, WriterError<EventRefusal>> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Command::Event(command, reply))?;
+        settle(answer).await
+    }
+
+    /// Decides a client's command about a subscription.
+    ///
+    /// # Errors
+    /// The refusal, or why there is no answer.
+    pub async fn subscription(
+        &self,
+        command: SubscriptionCommand,
+    ) -> Result<SubscriptionAnswer, WriterError<SubscriptionRefusal>> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Command::Subscription(command, reply))?;
+        settle(answer).await
+    }
+
+    /// Like [`Writer::event`] for this service's own commands, which wait for a place in the queue.
+    ///
+    /// # Errors
+    /// The refusal, or [`WriterError::Stopped`].
+    pub async fn own_event(&self, command: EventCommand) -> Result<EventAnswer, WriterError<EventRefusal>> {
+        let (reply, answer) = oneshot::channel();
+        self.wait_and_submit(Command::Event(command, reply)).await?;
+        settle(answer).await
+    }
+
+    /// Like [`Writer::subscription`] for this service's own commands, which wait for a place in the queue.
+    ///
+    /// # Errors
+    /// The refusal, or [`WriterError::Stopped`].
+    pub async fn own_subscription(
+        &self,
+        command: SubscriptionCommand,
+    ) -> Result<SubscriptionAnswer, WriterError<SubscriptionRefusal>> {
+        let (reply, answer) = oneshot::channel();
+        self.wait_and_submit(Command::Subscription(command, reply))
+            .await?;
+        settle(answer).await
+    }
+
+    /// Makes durable how far subscriptions were served. Nothing happens if the writer has stopped: what is not
+    /// saved is sent again.
+    pub async fn save_cursors(&self, cursors: Vec<(SubscriptionId, u64)>) {
+        let (reply, answer) = oneshot::channel();
+        if self
+            .queue
+            .send(Command::SaveCursors(cursors, reply))
+            .await
+            .is_ok()
+        {
+            // No answer: the writer has stopped.
+            let _ = answer.await;
+        }
+    }
+
+    /// Ends the writer behind everything that waits now.
+    pub async fn stop(&self) {
+        // No place to send it to: it has stopped already.
+        let _ = self.queue.send(Command::Stop).await;
+    }
+
+    /// Whether commands are still carried out.
+    pub fn is_running(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    fn submit<R: std::error::Error>(&self, command: Command) -> Result<(), WriterError<R>> {
+        metrics::queue_depth(self.queue.max_capacity() - self.queue.capacity());
+        self.queue.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => WriterError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => WriterError::Stopped,
+        })
+    }
+
+    async fn wait_and_submit<R: std::error::Error>(&self, command: Command) -> Result<(), WriterError<R>> {
+        self.queue.send(command).await.map_err(|_| WriterError::Stopped)
+    }
+}
+
+async fn settle<T, R: std::error::Error>(
+    answer: oneshot::Receiver<Result<T, R>>,
+) -> Result<T, WriterError<R>> {
+    match answer.await {
+        Ok(decided) => decided.map_err(WriterError::Refused),
+        Err(_) => Err(WriterError::Stopped),
+    }
+}
+
+/// An answer that waits for its batch to be durable.
+enum Answer {
+    Event(EventReply, Result<EventAnswer, EventRefusal>),
+    Subscription(SubscriptionReply, Result<SubscriptionAnswer, SubscriptionRefusal>),
+    Saved(oneshot::Sender<()>),
+}
+
+impl Answer {
+    /// Whoever asked may have gone; the decision stands all the same.
+    fn send(self) {
+        match self {
+            Self::Event(reply, answer) => drop(reply.send(answer)),
+            Self::Subscription(reply, answer) => drop(reply.send(answer)),
+            Self::Saved(reply) => drop(reply.send(())),
+        }
+    }
+}
+
+struct Decider {
+    journal: Journal,
+    truth: Truth,
+    clock: Clock,
+    read_models: ReadModels,
+}
+
+impl Decider {
+    fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), JournalError> {
+        while let Some(first) = commands.blocking_recv() {
+            let mut waiting = vec![first];
+            while waiting.len() < BATCH
+                && let Ok(command) = commands.try_recv()
+            {
+                waiting.push(command);
+            }
+            if self.carry_out(waiting)? {
+                // What still waits is answered, what comes later finds a closed queue.
+                commands.close();
+            }
+        }
+        self.journal.close()
+    }
+
+    /// Carries out a batch; `true` where it held the command to stop.
+    fn carry_out(&mut self, commands: Vec<Command>) -> Result<bool, JournalError> {
+        let now = self.clock.now();
+        let mut batch = Batch::default();
+        let mut answers = Vec::with_capacity(commands.len());
+        let mut stop = false;
+        for command in commands {
+            match command {
+                Command::Event(command, reply) => {
+                    let answer = self.truth.decide_event(command, now, &mut batch);
+                    answers.push(Answer::Event(reply, answer));
+                }
+                Command::Subscription(command, reply) => {
+                    let answer = self.truth.decide_subscription(command, now, &mut batch);
+                    answers.push(Answer::Subscription(reply, answer));
+                }
+                Command::SaveCursors(cursors, reply) => {
+                    self.truth.save_cursors(&cursors, &mut batch);
+                    answers.push(Answer::Saved(reply));
+                }
+                Command::Stop => stop = true,
+            }
+        }
+        if !batch.writes.is_empty() {
+            let started = Instant::now();
+            self.journal.commit(&batch.writes)?;
+            metrics::committed(batch.writes.len(), started.elapsed());
+            self.show(batch);
+        }
+        answers.into_iter().for_each(Answer::send);
+        Ok(stop)
+    }
+
+    /// First what a reader of the log may ask for, then the log, so that an event is never older than its change.
+    fn show(&self, batch: Batch) {
+        let ReadModels {
+            catalogue,
+            board,
+            log,
+        } = &self.read_models;
+        if !batch.entries.is_empty() {
+            catalogue.put(batch.entries);
+        }
+        let mut changes = Vec::new();
+        for write in batch.writes {
+            match write {
+                Write::Change(record) => {
+                    changes.push(Arc::new(Logged::new(&record, self.journal.instance())));
+                }
+                Write::Subscribe(registration, cursor) => board.put(registration, cursor),
+                Write::ChangeSubscription(registration) => board.change(registration),
+                Write::Unsubscribe(id) => board.remove(id),
+                Write::Cursor(..) => {}
+            }
+        }
+        if !changes.is_empty() {
+            log.publish(changes);
+            metrics::head(log.head(), catalogue.len());
+        }
+    }
+}
