@@ -1,2 +1,43 @@
-//!
-fn main() {}
+//! The line-provider process: settings, telemetry, app, run.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use http_edge::{server, telemetry};
+use line_provider::app::App;
+use line_provider::clock::Clock;
+use line_provider::config::{Cli, Command, Settings};
+use line_provider::http;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("line-provider: {}", telemetry::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    match cli.command {
+        Some(Command::Openapi) => println!("{:#}", http::document().value()),
+        None => {
+            telemetry::init(&cli.settings.rust_log, cli.settings.log_format)?;
+            let settings = Settings::try_from(cli.settings)?;
+            let listener = TcpListener::bind(settings.listen).map_err(|error| {
+                format!(
+                    "cannot listen on {} (LINE_PROVIDER_LISTEN): {error}",
+                    settings.listen
+                )
+            })?;
+            let app = App::open(settings, Clock::system())?;
+            let terminated = Box::pin(async { server::terminated().await.unwrap_or_default() });
+            app.run(listener, terminated).await?;
+        }
+    }
+    Ok(())
+}

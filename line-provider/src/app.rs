@@ -1,0 +1,189 @@
+//! The whole service without a socket: everything is built from settings and a clock, then runs on a listener.
+//!
+//! Order at the end: no new connections, requests under way answered, delivery wound up, cursors saved, the
+//! writer's queue carried out, the journal closed. When the journal fails, none of that: the process must end.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use http_edge::{Dependency, OperatorToken, Readiness, server};
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+use crate::auto_result::AutoResult;
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::config::{AutoResult as Ending, Settings};
+use crate::delivery::{Delivery, Pulse};
+use crate::http::{self, Services};
+use crate::journal::{Journal, JournalError, Log};
+use crate::metrics;
+use crate::subscription::board::Board;
+use crate::writer::{ReadModels, Writer, WriterThread};
+
+/// The service, opened and not yet serving.
+pub struct App {
+    settings: Settings,
+    clock: Clock,
+    read_models: ReadModels,
+    writer: Writer,
+    writer_thread: WriterThread,
+    writer_ended: oneshot::Receiver<()>,
+}
+
+/// Why the service ended otherwise than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("the journal failed, so nothing more can be accepted")]
+    Journal(#[source] JournalError),
+    #[error("the thread named {0} panicked")]
+    Panicked(&'static str),
+    #[error("cannot serve HTTP")]
+    Http(#[source] std::io::Error),
+}
+
+/// What ended first.
+enum Ended {
+    Told,
+    Writer,
+    Delivery,
+    Http(std::io::Result<()>),
+}
+
+impl App {
+    /// Opens the journal and rebuilds everything from it.
+    ///
+    /// # Errors
+    /// The journal cannot be opened; see [`Journal::open`].
+    pub fn open(settings: Settings, clock: Clock) -> Result<Self, JournalError> {
+        metrics::install();
+        let (journal, contents) = Journal::open(&settings.data_dir, Uuid::now_v7(), clock.now())?;
+        let subscriptions = contents
+            .subscriptions
+            .iter()
+            .map(|(registration, cursor)| (Arc::clone(registration), *cursor));
+        let read_models = ReadModels {
+            catalogue: Arc::new(Catalogue::default()),
+            board: Arc::new(Board::new(subscriptions)),
+            log: Arc::new(journal.log(contents.head)?),
+        };
+        tracing::info!(
+            instance = %journal.instance(),
+            head = contents.head,
+            events = contents.events.len(),
+            subscriptions = contents.subscriptions.len(),
+            "the journal is open"
+        );
+        let (ended, writer_ended) = oneshot::channel();
+        let (writer, writer_thread) =
+            Writer::start(journal, contents, clock.clone(), read_models.clone(), ended);
+        Ok(Self {
+            settings,
+            clock,
+            read_models,
+            writer,
+            writer_thread,
+            writer_ended,
+        })
+    }
+
+    /// Serves until `stop` resolves, then ends in order.
+    ///
+    /// # Errors
+    /// [`RunError`]: the process should end with a failure.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), RunError> {
+        let (stopping, is_stopping) = watch::channel(false);
+        let (ended, delivery_ended) = oneshot::channel();
+        let ReadModels { board, log, .. } = self.read_models.clone();
+        let delivery = Delivery::start(log, board, self.writer.clone(), self.clock.clone(), ended);
+        let address = listener.local_addr().map_err(RunError::Http)?;
+        let server = self
+            .serve(listener, delivery.pulse(), is_stopping.clone())
+            .map_err(RunError::Http)?;
+        let server_handle = server.handle();
+        let mut serving = tokio::spawn(server);
+        if self.settings.auto_result == Ending::Random {
+            tokio::spawn(self.auto_result().run(is_stopping));
+        }
+        tracing::info!("listening on http://{address}");
+        let ended = tokio::select! {
+            () = stop => Ended::Told,
+            _ = self.writer_ended => Ended::Writer,
+            _ = delivery_ended => Ended::Delivery,
+            served = &mut serving => Ended::Http(served.unwrap_or(Ok(()))),
+        };
+        stopping.send_replace(true);
+        let is_orderly = matches!(ended, Ended::Told);
+        server_handle.stop(is_orderly).await;
+        blocking(move || delivery.stop()).await;
+        self.writer.stop().await;
+        let writer_thread = self.writer_thread;
+        let written = blocking(move || writer_thread.join()).await;
+        match (written, ended) {
+            (Some(Ok(Err(error))), _) => Err(RunError::Journal(error)),
+            (Some(Err(_)) | None, _) => Err(RunError::Panicked("journal-writer")),
+            (_, Ended::Delivery) => Err(RunError::Panicked("delivery")),
+            (_, Ended::Http(Err(error))) => Err(RunError::Http(error)),
+            (Some(Ok(Ok(()))), Ended::Told | Ended::Writer | Ended::Http(Ok(()))) => Ok(()),
+        }
+    }
+
+    fn serve(
+        &self,
+        listener: TcpListener,
+        pulse: Pulse,
+        stopping: watch::Receiver<bool>,
+    ) -> std::io::Result<actix_web::dev::Server> {
+        let ReadModels {
+            catalogue,
+            board,
+            log,
+        } = self.read_models.clone();
+        let services = Data::new(Services {
+            clock: self.clock.clone(),
+            writer: self.writer.clone(),
+            catalogue,
+            board,
+            log,
+            stopping,
+        });
+        let token = Data::new(OperatorToken::new(&self.settings.operator_token));
+        let readiness = Data::new(readiness(self.writer.clone(), pulse, Arc::clone(&services.log)));
+        server::serve(listener, http::document(), move |cfg| {
+            cfg.app_data(services.clone())
+                .app_data(token.clone())
+                .app_data(readiness.clone());
+            http::routes(cfg);
+        })
+    }
+
+    fn auto_result(&self) -> AutoResult {
+        AutoResult {
+            catalogue: Arc::clone(&self.read_models.catalogue),
+            log: Arc::clone(&self.read_models.log),
+            writer: self.writer.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+}
+
+fn readiness(writer: Writer, delivery: Pulse, log: Arc<Log>) -> Readiness {
+    Readiness::new(move || {
+        let journal = match writer.is_running() {
+            true => Dependency::up().with_detail(format!("at position {}", log.head())),
+            false => Dependency::down("it cannot be written any more"),
+        };
+        let delivery = match delivery.is_running() {
+            true => Dependency::up(),
+            false => Dependency::down("its thread has ended"),
+        };
+        async { [("journal", journal), ("delivery", delivery)].into() }
+    })
+}
+
+/// Waits for a thread without holding up the runtime; `None` where the waiting itself panicked.
+async fn blocking<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(wait).await.ok()
+}
