@@ -1,0 +1,73 @@
+//! Delivery: calls subscribers back on every change of the log, from where each one's cursor stands.
+//!
+//! It knows the log, the board, and nothing of commands. `window` decides what to send when, `callback` sends it,
+//! `engine` drives both on one thread of its own. Callbacks are made at least once, in order within one event.
+
+mod backoff;
+mod callback;
+mod engine;
+mod served;
+mod window;
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Clock;
+use crate::journal::Log;
+use crate::subscription::board::Board;
+use crate::writer::Writer;
+use engine::Engine;
+
+/// The running delivery thread.
+#[derive(Debug)]
+pub struct Delivery {
+    stopping: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+/// Tells whether the delivery thread runs; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Pulse(watch::Sender<bool>);
+
+impl Pulse {
+    pub fn is_running(&self) -> bool {
+        !self.0.is_closed()
+    }
+}
+
+impl Delivery {
+    /// Starts the thread. `ended` is dropped when it ends, for whatever reason.
+    pub fn start(
+        log: Arc<Log>,
+        board: Arc<Board>,
+        writer: Writer,
+        clock: Clock,
+        ended: oneshot::Sender<()>,
+    ) -> Self {
+        // awc's connectors need a TLS provider; an error says that the process has one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (stopping, stop) = watch::channel(false);
+        let thread = thread::Builder::new()
+            .name("delivery".to_owned())
+            .spawn(move || {
+                let _ended = ended;
+                actix_rt::System::new().block_on(Engine::new(log, board, writer, clock).run(stop));
+            })
+            .expect("the process can start one more thread");
+        Self { stopping, thread }
+    }
+
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.stopping.clone())
+    }
+
+    /// Ends the thread: attempts under way may end within seconds, then every cursor is saved.
+    pub fn stop(self) {
+        self.stopping.send_replace(true);
+        if self.thread.join().is_err() {
+            tracing::error!("the delivery thread panicked");
+        }
+    }
+}
