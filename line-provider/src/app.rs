@@ -76,6 +76,7 @@ impl App {
             subscriptions = contents.subscriptions.len(),
             "the journal is open"
         );
+        metrics::head(contents.head, contents.events.len());
         let (ended, writer_ended) = oneshot::channel();
         let (writer, writer_thread) =
             Writer::start(journal, contents, clock.clone(), read_models.clone(), ended);
@@ -121,6 +122,7 @@ impl App {
         self.writer.stop().await;
         let writer_thread = self.writer_thread;
         let written = blocking(move || writer_thread.join()).await;
+        tracing::info!("stopped");
         match (written, ended) {
             (Some(Ok(Err(error))), _) => Err(RunError::Journal(error)),
             (Some(Err(_)) | None, _) => Err(RunError::Panicked("journal-writer")),

@@ -111,7 +111,7 @@ fn connect(file: &Path) -> Result<SqliteConnection, JournalError> {
 
 /// Rows carry checksums; this finds what lies between them, such as a page that lost its last row.
 fn check_structure(connection: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
-    let findings: Vec<Finding> = diesel::sql_query("select quick_check from pragma_quick_check(1)")
+    let findings: Vec<Finding> = diesel::sql_query("select quick_check from pragma_quick_check")
         .load(connection)
         .map_err(|source| store_error(file, "cannot check the structure of", source))?;
     match findings.into_iter().find(|finding| finding.quick_check != "ok") {

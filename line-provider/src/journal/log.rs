@@ -45,9 +45,8 @@ impl Tail {
 
 impl Log {
     pub(super) fn open(file: &Path, instance: Instance, head: u64) -> Result<Self, JournalError> {
-        let reader = Reader::open(file, instance)?;
         let tail = u64::try_from(TAIL).unwrap_or(u64::MAX);
-        let changes = reader.blocking_read(head.saturating_sub(tail), TAIL)?;
+        let (reader, changes) = Reader::open(file, instance, head.saturating_sub(tail), TAIL)?;
         Ok(Self {
             instance,
             tail: RwLock::new(Tail {

@@ -33,8 +33,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(file: &Path, instance: Instance) -> Result<Self, JournalError> {
+    /// Opens the file, and gives up to `limit` changes after that position.
+    pub(super) fn open(
+        file: &Path,
+        instance: Instance,
+        after: u64,
+        limit: usize,
+    ) -> Result<(Self, Changes), JournalError> {
         let mut connection = open_for_reading(file)?;
+        let first = read(&mut connection, file, instance, after, limit)?;
         let file = file.to_owned();
         let (requests, mut received) = mpsc::channel::<Request>(QUEUE);
         thread::Builder::new()
@@ -47,7 +54,7 @@ impl Reader {
                 }
             })
             .expect("the process can start one more thread");
-        Ok(Self { requests })
+        Ok((Self { requests }, first))
     }
 
     /// Up to `limit` changes after that position.
@@ -59,16 +66,6 @@ impl Reader {
             .await
             .map_err(|_| JournalError::Closed)?;
         answer.await.map_err(|_| JournalError::Closed)?
-    }
-
-    /// The same for a thread outside of any runtime.
-    pub(super) fn blocking_read(&self, after: u64, limit: usize) -> Result<Changes, JournalError> {
-        let (reply, answer) = oneshot::channel();
-        let request = Request { after, limit, reply };
-        self.requests
-            .blocking_send(request)
-            .map_err(|_| JournalError::Closed)?;
-        answer.blocking_recv().map_err(|_| JournalError::Closed)?
     }
 }
 
