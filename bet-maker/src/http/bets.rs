@@ -96,8 +96,7 @@ pub struct ListBets {
     event_id: Option<EventId>,
     bettor: Option<BettorId>,
     status: Option<BetStatus>,
-    #[serde(default)]
-    limit: PageLimit,
+    limit: Option<PageLimit>,
     cursor: Option<Cursor>,
 }
 
@@ -114,6 +113,7 @@ pub async fn list_bets(
         limit,
         cursor,
     } = query.0;
+    let limit = limit.unwrap_or_default();
     let before = cursor.map(|cursor| cursor.decode::<BetId>()).transpose()?;
     let filter = BetFilter {
         event_id,

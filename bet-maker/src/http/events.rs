@@ -21,8 +21,7 @@ route_codes! {
 #[derive(Debug, Deserialize, Apiv2Schema)]
 #[serde(deny_unknown_fields)]
 pub struct ListEvents {
-    #[serde(default)]
-    limit: PageLimit,
+    limit: Option<PageLimit>,
     cursor: Option<Cursor>,
 }
 
@@ -33,6 +32,7 @@ pub async fn list_events(
     query: ApiQuery<ListEvents>,
 ) -> Result<Found<Page<Event>>, Fail<ListEventsCodes>> {
     let ListEvents { limit, cursor } = query.0;
+    let limit = limit.unwrap_or_default();
     let after = cursor
         .map(|cursor| cursor.decode::<(Timestamp, EventId)>())
         .transpose()?;

@@ -1,0 +1,17 @@
+//! bet-maker as a whole: the app on port 0, a real Postgres with a database per test, and a line-provider that
+//! does as the test says. Beside it, actors that call the store's own functions in every order.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod harness;
+
+mod events;
+mod lists;
+mod openapi;
+mod operations;
+mod placing;
+mod schema;
