@@ -77,7 +77,7 @@ impl App {
     /// Serves until `stop` resolves, then answers what is under way and returns. Needs an actix system.
     ///
     /// # Errors
-    /// The listener cannot be used.
+    /// The listener cannot be used, or a worker panicked.
     pub async fn run(self, listener: TcpListener, stop: LocalBoxFuture<'_, ()>) -> std::io::Result<()> {
         let address = listener.local_addr()?;
         let callback_url = self
@@ -110,15 +110,17 @@ impl App {
         let handle = server.handle();
         let mut running = actix_web::rt::spawn(server);
         let ended = tokio::select! {
-            ended = &mut running => Some(ended),
-            () = stop => None,
-        };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
+            ended = &mut running => ended,
+            () = stop => {
                 tracing::info!("stopping");
                 handle.stop(true).await;
                 running.await
+            }
+            // Workers never return: this one panicked, and the others would go on without it unnoticed.
+            Some(worker) = workers.join_next() => {
+                handle.stop(true).await;
+                let panic = worker.map_or_else(|error| error.to_string(), |()| "it returned".to_owned());
+                return Err(std::io::Error::other(format!("a worker is gone: {panic}")));
             }
         };
         workers.shutdown().await;

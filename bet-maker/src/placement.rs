@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use shared_types::{BettorId, EventId, EventStatus, Money, Odds, Timestamp};
 
@@ -107,7 +107,16 @@ pub struct Acceptance {
 pub enum Refusal {
     EventNotFound,
     BettingClosed,
-    OddsChanged { current_odds: Odds },
+    OddsChanged {
+        #[serde(deserialize_with = "odds_from_text")]
+        current_odds: Odds,
+    },
+}
+
+/// [`Odds`] take a number's raw text too, which an internally tagged enum no longer has.
+fn odds_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Odds, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 impl fmt::Display for Refusal {

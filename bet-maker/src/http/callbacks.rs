@@ -84,6 +84,8 @@ fn check(callback: Callback) -> Result<shared_types::Change, Problem> {
     }
     if change.event.revision != change.revision || change.revision == 0 {
         errors.add("data.revision", "must be the revision of data.event, 1 or more");
+    } else if i64::try_from(change.revision).is_err() {
+        errors.add("data.revision", "must be below 2^63");
     }
     if change.event.title.contains('\0') {
         errors.add("data.event.title", "must not hold U+0000");

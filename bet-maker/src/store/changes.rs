@@ -13,7 +13,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use shared_types::{Change, Event, EventId, Timestamp};
 use time::OffsetDateTime;
 
-use super::codes::{EventColumns, event_status, to_bigint};
+use super::codes::{EventColumns, corrupt, event_status, to_bigint};
 use super::feed::Digest;
 use super::schema::functions::clock_timestamp;
 use super::schema::{events, feed_conflicts};
@@ -142,6 +142,12 @@ pub async fn merge(
 ) -> Result<Merged, StoreError> {
     if changes.is_empty() {
         return Ok(Merged::default());
+    }
+    if let Some(change) = changes
+        .iter()
+        .find(|change| i64::try_from(change.event.revision).is_err())
+    {
+        return Err(corrupt("revision", change.event.revision));
     }
     let known = find_known(tx, changes).await?;
     let mut merged = Merged::default();

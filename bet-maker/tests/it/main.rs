@@ -2,6 +2,7 @@
 //! does as the test says. Beside it, actors that call the store's own functions in every order.
 
 #![expect(
+    clippy::as_conversions,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "tests fail by panicking"
@@ -9,7 +10,10 @@
 
 mod harness;
 
+mod callbacks;
+mod deadline;
 mod events;
+mod idempotency;
 mod lists;
 mod openapi;
 mod operations;
