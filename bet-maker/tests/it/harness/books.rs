@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bet_maker::store::Store;
-use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::Object;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use test_support::wait_until;
 use tokio_postgres::NoTls;
 use tokio_postgres::types::ToSql;
@@ -19,6 +19,12 @@ pub struct Books {
 /// A connection of the app's own kind, for calling its store functions as one of many actors would.
 pub async fn actor(url: &str) -> Object<AsyncPgConnection> {
     Store::new(url, 1).connection().await.unwrap()
+}
+
+/// The backend that serves a connection.
+pub async fn backend_of(conn: &mut AsyncPgConnection) -> i32 {
+    let pid = diesel::dsl::sql::<diesel::sql_types::Integer>("pg_backend_pid()");
+    RunQueryDsl::get_result(diesel::select(pid), conn).await.unwrap()
 }
 
 impl Books {
@@ -64,7 +70,9 @@ impl Books {
     }
 
     pub async fn execute(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> u64 {
-        self.client.execute(sql, values).await.unwrap()
+        tokio_postgres::Client::execute(&self.client, sql, values)
+            .await
+            .unwrap()
     }
 
     /// `count` bets of `stake` cents at odds of 1.85, placed a minute ago.
@@ -121,15 +129,6 @@ impl Books {
             stale.is_empty(),
             "bets differ from their newest ledger line: {stale:?}"
         );
-    }
-
-    /// The backend of this connection.
-    pub async fn backend(&self) -> i32 {
-        self.client
-            .query_one("select pg_backend_pid()", &[])
-            .await
-            .unwrap()
-            .get(0)
     }
 
     /// Whether that backend waits for a lock that another one holds.

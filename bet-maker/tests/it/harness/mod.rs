@@ -3,6 +3,7 @@
 
 mod books;
 mod history;
+mod log;
 mod provider;
 mod signer;
 
@@ -21,8 +22,9 @@ use test_support::{Client, Response, TestDatabase, wait_until};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use books::{Books, actor};
+pub use books::{Books, actor, backend_of};
 pub use history::{History, in_seconds};
+pub use log::{read_log, reconcile, settle};
 pub use provider::{Mood, Provider};
 pub use signer::{OTHER_SECRET, SECRET, Signed, callback, seconds_ago};
 
