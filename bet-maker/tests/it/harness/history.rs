@@ -122,6 +122,20 @@ impl History {
         }
     }
 
+    /// As an operator rebuilds a lost journal: the same events and results said again, under a new instance.
+    pub fn said_again(&self) -> Self {
+        let mut again = Self::new();
+        for change in &self.changes {
+            let event = Event {
+                created_at: Timestamp::now(),
+                updated_at: Timestamp::now(),
+                ..change.event.clone()
+            };
+            again.append(change.kind, event);
+        }
+        again
+    }
+
     fn revise(&mut self, id: &str, kind: ChangeType, edit: impl FnOnce(&mut Event)) -> Change {
         let mut event = self.events[id].clone();
         edit(&mut event);

@@ -1,4 +1,4 @@
-//! The log read without an app: what the poller does, step by step, in a test's own hands.
+//! The log read without an app: what the poller does, round by round, in a test's own hands.
 
 use bet_maker::feed::apply::{self, Read, Reconciled};
 use bet_maker::feed::history::{after, continued};
@@ -8,33 +8,52 @@ use diesel_async::AsyncPgConnection;
 
 use super::History;
 
-/// Reads `history` from the bookmark to its head, in pages of `limit`.
-pub async fn read_log(conn: &mut AsyncPgConnection, history: &History, limit: usize) {
+/// Where reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadTo {
+    Head,
+    /// Acceptance is suspended: the log leaves that many events in doubt.
+    Doubt(i64),
+}
+
+/// Reads `history` as far as it goes, in pages of `limit`, suspending and reconciling as it must.
+pub async fn poll_log(conn: &mut AsyncPgConnection, history: &History, limit: usize) -> ReadTo {
     loop {
-        let state = feed::read(conn).await.unwrap();
-        let bookmark = state
-            .followed
-            .clone()
-            .unwrap_or(Bookmark::start_of(history.instance));
+        let asked = feed::read(conn).await.unwrap();
+        let suspension = asked.suspension.clone();
+        let start = Bookmark::start_of(history.instance);
+        let bookmark = match &suspension {
+            Some(suspension) => suspension.candidate.clone(),
+            None => asked.followed.clone().unwrap_or(start),
+        };
         // A page of one shows the bookmark again and nothing behind it.
         let page = history.page(after(&bookmark), limit.max(2));
-        let changes = continued(&bookmark, &page).unwrap();
-        match apply::follow(conn, &state, &bookmark, changes).await.unwrap() {
-            Read::Merged { position, .. } if position == history.head() => return,
-            Read::Merged { .. } | Read::Outdated => {}
+        let changes = match continued(&bookmark, &page) {
+            Ok(changes) => changes,
+            Err(broken) => {
+                apply::suspend(conn, &asked, page.instance, &broken)
+                    .await
+                    .unwrap();
+                continue;
+            }
+        };
+        if let Some(suspension) = &suspension {
+            let reconciled = apply::reconcile(conn, &asked, suspension, changes, page.head).await;
+            if let Reconciled::Disagrees { events } = reconciled.unwrap() {
+                return ReadTo::Doubt(events);
+            }
+        } else if let Read::Merged { position, .. } =
+            apply::follow(conn, &asked, &bookmark, changes).await.unwrap()
+            && position == page.head
+        {
+            return ReadTo::Head;
         }
     }
 }
 
-/// Reads one page of the candidate's log.
-pub async fn reconcile(conn: &mut AsyncPgConnection, history: &History) -> Reconciled {
-    let state = feed::read(conn).await.unwrap();
-    let suspension = state.suspension.clone().unwrap();
-    let page = history.page(after(&suspension.candidate), 500);
-    let changes = continued(&suspension.candidate, &page).unwrap();
-    apply::reconcile(conn, &state, &suspension, changes, page.head)
-        .await
-        .unwrap()
+/// Reads `history`, which must continue what was read, to its head.
+pub async fn read_log(conn: &mut AsyncPgConnection, history: &History, limit: usize) {
+    assert_eq!(poll_log(conn, history, limit).await, ReadTo::Head);
 }
 
 /// Settles in chunks of `limit` until nothing is due that nobody else is at; how many bets changed.

@@ -4,9 +4,7 @@
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,15 +39,13 @@ struct Script {
     /// Statuses of the next registrations; 201 after them.
     registration_failures: VecDeque<u16>,
     registrations: Vec<Registration>,
-    clock_ahead: Duration,
-    reads: u64,
+    rounds: u64,
 }
 
 #[derive(Clone)]
 pub struct Provider {
     script: Arc<Mutex<Script>>,
     address: SocketAddr,
-    handle: ServerHandle,
 }
 
 impl Provider {
@@ -63,8 +59,7 @@ impl Provider {
             mood: Mood::Answers,
             registration_failures: VecDeque::new(),
             registrations: Vec::new(),
-            clock_ahead: Duration::ZERO,
-            reads: 0,
+            rounds: 0,
         }));
         let address = listener.local_addr().unwrap();
         let shared = web::Data::new(script.clone());
@@ -80,13 +75,8 @@ impl Provider {
         .listen(listener)
         .unwrap()
         .run();
-        let handle = server.handle();
         actix_rt::spawn(server);
-        Self {
-            script,
-            address,
-            handle,
-        }
+        Self { script, address }
     }
 
     pub fn url(&self) -> String {
@@ -111,11 +101,6 @@ impl Provider {
         self.script().mood = mood;
     }
 
-    /// What `x-server-time` is ahead of the real time.
-    pub fn set_clock_ahead(&self, by: Duration) {
-        self.script().clock_ahead = by;
-    }
-
     pub fn fail_registrations(&self, statuses: &[u16]) {
         self.script().registration_failures.extend(statuses);
     }
@@ -125,12 +110,8 @@ impl Provider {
     }
 
     /// How often the log was asked for.
-    pub fn reads(&self) -> u64 {
-        self.script().reads
-    }
-
-    pub async fn stop(self) {
-        self.handle.stop(false).await;
+    pub fn rounds(&self) -> u64 {
+        self.script().rounds
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -145,20 +126,19 @@ struct Asked {
 }
 
 async fn changes(script: web::Data<Arc<Mutex<Script>>>, asked: web::Query<Asked>) -> HttpResponse {
-    let (mood, page, now) = {
+    let (mood, page) = {
         let mut script = script.lock().unwrap();
-        script.reads += 1;
+        script.rounds += 1;
         let after = if script.mood == Mood::Misplaces {
             asked.after + 1
         } else {
             asked.after
         };
-        let now = Timestamp::now().saturating_add(script.clock_ahead);
-        (script.mood, script.history.page(after, asked.limit), now)
+        (script.mood, script.history.page(after, asked.limit))
     };
     match mood {
         Mood::Answers | Mood::Misplaces => HttpResponse::Ok()
-            .insert_header(("x-server-time", now.to_string()))
+            .insert_header(("x-server-time", Timestamp::now().to_string()))
             .json(page),
         Mood::Fails => HttpResponse::InternalServerError().body("out of order"),
         Mood::Babbles => HttpResponse::Ok().body("<html>"),
