@@ -171,7 +171,11 @@ impl Engine {
                 Some(subscription)
             }
             Report::Disabled(subscription) => {
-                self.served.get_mut(&subscription)?.told_gone();
+                // The board first: without its news the subscription would be served on.
+                let posted = self.board.find(subscription)?;
+                let served = self.served.get_mut(&subscription)?;
+                served.post(&posted);
+                served.told_gone();
                 Some(subscription)
             }
             Report::Saved(cursors) => {

@@ -53,6 +53,15 @@ impl Served {
         let (old, new) = (&self.posted.registration, &posted.registration);
         self.starts_anew |= old.url != new.url || old.event_types != new.event_types;
         self.posted = Arc::clone(posted);
+        self.start_anew_if_idle();
+    }
+
+    fn start_anew_if_idle(&mut self) {
+        if self.starts_anew && self.window.in_flight() == 0 {
+            self.window = Window::new(self.window.cursor());
+            self.starts_anew = false;
+            self.last_attempt_failed = false;
+        }
     }
 
     pub(super) fn posted(&self) -> &Arc<Posted> {
@@ -99,7 +108,7 @@ impl Served {
                     tracing::info!(subscription = %id, "the receiver takes callbacks again");
                 }
                 self.last_attempt_failed = false;
-                if self.window.next_retry().is_none() {
+                if !self.window.is_failing() {
                     self.last_error = None;
                 }
             }
@@ -120,11 +129,7 @@ impl Served {
                 self.last_error = Some(error);
             }
         }
-        if self.starts_anew && self.window.in_flight() == 0 {
-            self.window = Window::new(self.window.cursor());
-            self.starts_anew = false;
-            self.last_attempt_failed = false;
-        }
+        self.start_anew_if_idle();
         is_gone
     }
 
@@ -156,7 +161,7 @@ impl Served {
         let next_retry = self.next_retry();
         self.posted.set_progress(Progress {
             cursor: self.window.cursor(),
-            failing: self.last_attempt_failed && next_retry.is_some(),
+            failing: self.last_attempt_failed && self.window.is_failing(),
             next_attempt_at: next_retry.map(|at| time.saturating_add(at.saturating_duration_since(now))),
             last_error: self.last_error.clone(),
         });

@@ -78,6 +78,8 @@ pub(super) struct Window<P> {
     retries: BTreeSet<(Instant, EventId)>,
     in_flight: usize,
     payloads: usize,
+    /// Lanes whose last attempt failed.
+    failing: usize,
 }
 
 impl<P> Window<P> {
@@ -90,6 +92,7 @@ impl<P> Window<P> {
             retries: BTreeSet::new(),
             in_flight: 0,
             payloads: 0,
+            failing: 0,
         }
     }
 
@@ -110,6 +113,11 @@ impl<P> Window<P> {
 
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// Whether a retry waits or is under way.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing > 0
     }
 
     /// When the next retry is due.
@@ -227,6 +235,7 @@ impl<P> Window<P> {
             self.drop_first(id);
             return Fate::GivenUp { position };
         }
+        self.failing += usize::from(lane.failures == 0);
         lane.failures = lane.failures.saturating_add(1);
         let delay = backoff::delay(lane.failures, retry_after, random);
         let at = now + delay;
@@ -252,6 +261,7 @@ impl<P> Window<P> {
             return;
         };
         let lane = known.get_mut();
+        self.failing -= usize::from(lane.failures > 0);
         lane.failures = 0;
         let first = lane.waiting.pop_front();
         if lane.waiting.is_empty() {

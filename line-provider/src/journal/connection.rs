@@ -38,11 +38,13 @@ pub(super) fn open_for_writing(file: &Path) -> Result<SqliteConnection, JournalE
     let mut connection = connect(file)?;
     let failed = |doing| move |source: diesel::result::Error| store_error(file, doing, source);
     let header: Header = diesel::sql_query(
-        "select application_id, user_version, (select count(*) from sqlite_schema) as tables \
+        "select application_id, user_version, (select count(*) from sqlite_schema \
+         where tbl_name <> '__diesel_schema_migrations') as tables \
          from pragma_application_id, pragma_user_version",
     )
     .get_result(&mut connection)
     .map_err(failed("cannot read the header of"))?;
+    // The first start may have been cut off after diesel made its own table.
     let is_new = header.application_id == 0 && header.user_version == 0 && header.tables == 0;
     if !is_new && header.application_id != APPLICATION_ID {
         return Err(JournalError::Foreign {

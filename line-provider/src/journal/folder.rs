@@ -11,6 +11,7 @@ use super::error::JournalError;
 
 const LOCK: &str = "journal.lock";
 const JOURNAL: &str = "journal.sqlite";
+const SMALLEST_PAGE_BYTES: u64 = 512;
 
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -47,13 +48,23 @@ impl Folder {
     /// The journal's file, made with owner-only rights if it is missing; SQLite gives its side files the same.
     pub(super) fn journal_file(&self) -> Result<PathBuf, JournalError> {
         let file = self.path.join(JOURNAL);
-        open_private(&file)
-            .and_then(|opened| opened.sync_all())
-            .and_then(|()| File::open(&self.path)?.sync_all())
+        let length = open_private(&file)
+            .and_then(|opened| {
+                opened.sync_all()?;
+                File::open(&self.path)?.sync_all()?;
+                Ok(opened.metadata()?.len())
+            })
             .map_err(|source| JournalError::Folder {
                 folder: self.path.clone(),
                 source,
             })?;
+        // SQLite would take it for a new file.
+        if (1..SMALLEST_PAGE_BYTES).contains(&length) {
+            return Err(JournalError::Damaged {
+                file,
+                what: format!("it is cut off after {length} bytes"),
+            });
+        }
         Ok(file)
     }
 }

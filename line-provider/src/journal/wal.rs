@@ -2,8 +2,8 @@
 //!
 //! SQLite reads its write-ahead log up to the first frame that is not right and takes the rest for a transaction
 //! that a crash cut off; so a flipped byte in the middle would silently undo acknowledged changes. But a frame that
-//! follows a commit was written after that commit was synced. Hence a bad frame with a good commit *and* a good
-//! frame after it, in the same generation of the log, is damage. What remains indistinguishable from a crash is
+//! follows a commit was written after that commit was synced. Hence a bad frame, the end of its transaction and
+//! then a good frame, in one generation of the log, are damage. What remains indistinguishable from a crash is
 //! damage to the very last transaction.
 //! Source: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
@@ -71,7 +71,7 @@ fn find_damage(file: &Path) -> io::Result<Option<String>> {
     };
     let mut sums = header.sums;
     let mut bad = None;
-    let mut committed_after_bad = false;
+    let mut committed_since_bad = false;
     let mut buffer = vec![0; FRAME_HEADER_BYTES + header.page_bytes];
     for number in 1_u64.. {
         if !fill(&mut wal, &mut buffer)? {
@@ -81,14 +81,13 @@ fn find_damage(file: &Path) -> io::Result<Option<String>> {
         let Some(frame) = Frame::parse(&buffer, &header, sums) else {
             continue;
         };
-        match bad {
-            None if !frame.is_good => bad = Some(number),
-            Some(bad) if frame.is_good && committed_after_bad => {
-                return Ok(Some(format!("frame {bad} is not right, but frame {number} is")));
-            }
-            Some(_) if frame.is_good && frame.ends_transaction => committed_after_bad = true,
-            _ => {}
+        if let (Some(bad), true, true) = (bad, committed_since_bad, frame.is_good) {
+            return Ok(Some(format!("frame {bad} is not right, but frame {number} is")));
         }
+        if bad.is_none() && !frame.is_good {
+            bad = Some(number);
+        }
+        committed_since_bad |= bad.is_some() && frame.ends_transaction;
         sums = frame.sums;
     }
     Ok(None)

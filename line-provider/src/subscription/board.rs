@@ -18,7 +18,7 @@ const UNPOISONED: &str = "nobody panics while holding this lock";
 pub struct Progress {
     /// Everything up to this position is delivered, superseded, filtered out or given up.
     pub cursor: u64,
-    /// The last attempt failed and a retry waits.
+    /// The last attempt failed, and what failed is still to be made again.
     pub failing: bool,
     pub next_attempt_at: Option<Timestamp>,
     pub last_error: Option<String>,

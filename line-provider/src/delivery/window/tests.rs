@@ -58,8 +58,9 @@ fn a_failing_lane_holds_the_cursor_but_no_other_lane() {
     assert_eq!(started(&mut window, retry_at - Duration::from_nanos(1)), [0; 0]);
     let retry = window.start(retry_at).unwrap();
     assert_eq!((retry.position, retry.payload), (1, None));
+    assert!(window.is_failing());
     window.delivered(&lane("bad"));
-    assert_eq!(window.cursor(), 3);
+    assert_eq!((window.cursor(), window.is_failing()), (3, false));
 }
 
 #[test]
