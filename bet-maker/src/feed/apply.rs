@@ -22,12 +22,14 @@ pub struct Received {
 pub async fn receive(conn: &mut AsyncPgConnection, mut changes: Vec<Change>) -> Result<Received, StoreError> {
     conn.transaction(async move |tx| {
         let state = feed::hold(tx).await?;
-        let followed = state
-            .followed
-            .filter(|_| state.suspension.is_none())
-            .map(|bookmark| bookmark.instance);
+        let followed = state.followed.as_ref().filter(|_| state.suspension.is_none());
+        let followed = followed.map(|bookmark| bookmark.instance);
         changes.retain(|change| Some(change.instance) == followed);
         let merged = merge(tx, &changes, state.generation, Source::Callback).await?;
+        let highest = changes.iter().map(|change| change.position).max();
+        if let Some(highest) = highest.filter(|highest| *highest > state.highest) {
+            feed::write(tx, &FeedState { highest, ..state }).await?;
+        }
         Ok(Received { followed, merged })
     })
     .await
@@ -38,6 +40,8 @@ pub async fn receive(conn: &mut AsyncPgConnection, mut changes: Vec<Change>) -> 
 pub enum Read {
     /// It was taken over, and the bookmark stands behind it.
     Merged { merged: Merged, position: u64 },
+    /// It contradicts what was learnt: acceptance is suspended.
+    Contradicted(Break),
     /// The feed's state is not the one that the page was asked for: read again.
     Outdated,
 }
@@ -51,17 +55,25 @@ pub async fn follow(
 ) -> Result<Read, StoreError> {
     conn.transaction(async |tx| {
         let state = feed::hold(tx).await?;
-        if state != *asked {
+        if !state.reads_like(asked) {
             return Ok(Read::Outdated);
         }
         let merged = merge(tx, changes, state.generation, Source::Log).await?;
+        if merged.conflicts > 0 {
+            let broken = Break::Contradicted {
+                revisions: merged.conflicts,
+            };
+            feed::write(tx, &suspended(state, bookmark.instance, &broken)).await?;
+            return Ok(Read::Contradicted(broken));
+        }
         let followed = history::moved(bookmark, changes);
         let position = followed.position;
         let next = FeedState {
+            highest: state.highest.max(position),
             followed: Some(followed),
-            ..state
+            ..state.clone()
         };
-        if next != *asked {
+        if next != state {
             feed::write(tx, &next).await?;
         }
         Ok(Read::Merged { merged, position })
@@ -78,29 +90,29 @@ pub async fn suspend(
 ) -> Result<(), StoreError> {
     conn.transaction(async |tx| {
         let state = feed::hold(tx).await?;
-        if state == *asked {
-            let before = state
-                .suspension
-                .as_ref()
-                .map_or(state.generation, |suspension| suspension.generation);
-            let suspension = Suspension {
-                reason: reason.to_string(),
-                candidate: Bookmark::start_of(instance),
-                generation: before + 1,
-                adopting: false,
-            };
-            feed::write(
-                tx,
-                &FeedState {
-                    suspension: Some(suspension),
-                    ..state
-                },
-            )
-            .await?;
+        if state.reads_like(asked) {
+            feed::write(tx, &suspended(state, instance, reason)).await?;
         }
         Ok(())
     })
     .await
+}
+
+fn suspended(state: FeedState, instance: Instance, reason: &Break) -> FeedState {
+    let before = state
+        .suspension
+        .as_ref()
+        .map_or(state.generation, |suspension| suspension.generation);
+    let suspension = Suspension {
+        reason: reason.to_string(),
+        candidate: Bookmark::start_of(instance),
+        generation: before + 1,
+        adopting: false,
+    };
+    FeedState {
+        suspension: Some(suspension),
+        ..state
+    }
 }
 
 /// What became of a page of the candidate's log.
@@ -116,8 +128,10 @@ pub enum Reconciled {
     Outdated,
 }
 
-/// Takes over what the candidate's `changes` agree on, and adopts the candidate once it was read to its `head`
-/// and leaves no event in doubt, or an operator said so. Never voids and never unsettles.
+/// Compares the candidate's `changes` with what is known, and adopts the candidate once it was read to its `head`
+/// and leaves no event in doubt: then it is followed from its start, and only then does its news count. Where an
+/// operator said so, its changes are taken over as they are read. Never voids and never unsettles for lack of
+/// news.
 pub async fn reconcile(
     conn: &mut AsyncPgConnection,
     asked: &FeedState,
@@ -127,7 +141,7 @@ pub async fn reconcile(
 ) -> Result<Reconciled, StoreError> {
     conn.transaction(async |tx| {
         let state = feed::hold(tx).await?;
-        if state != *asked {
+        if !state.reads_like(asked) {
             return Ok(Reconciled::Outdated);
         }
         let Suspension {
@@ -148,7 +162,13 @@ pub async fn reconcile(
         };
         let next = if matches!(verdict, Reconciled::Adopted { .. }) {
             FeedState {
-                followed: Some(candidate),
+                highest: candidate.position,
+                // What merely agreed has not been taken over yet.
+                followed: Some(if adopting {
+                    candidate
+                } else {
+                    Bookmark::start_of(candidate.instance)
+                }),
                 generation,
                 suspension: None,
             }
@@ -158,10 +178,10 @@ pub async fn reconcile(
                     candidate,
                     ..suspension.clone()
                 }),
-                ..state
+                ..state.clone()
             }
         };
-        if next != *asked {
+        if next != state {
             feed::write(tx, &next).await?;
         }
         Ok(verdict)

@@ -15,6 +15,8 @@ pub enum Break {
     SetBack { head: u64, read: u64 },
     #[error("line-provider's log holds another change at position {position} than the one that was read")]
     Rewritten { position: u64 },
+    #[error("line-provider's log gives {revisions} revisions another content than the one that was learnt")]
+    Contradicted { revisions: usize },
     #[error("line-provider's page does not start where it was asked to, at {asked}")]
     Misplaced { asked: u64 },
 }
@@ -22,6 +24,21 @@ pub enum Break {
 /// Where to read on from: one before the bookmark, so that the page shows again what the bookmark stands on.
 pub fn after(bookmark: &Bookmark) -> u64 {
     bookmark.position.saturating_sub(1)
+}
+
+/// Whether the log still reaches as far as anything that was heard of its history.
+///
+/// # Errors
+/// [`Break::SetBack`].
+pub fn reaches(highest: u64, page: &ChangesPage) -> Result<(), Break> {
+    if page.head < highest {
+        Err(Break::SetBack {
+            head: page.head,
+            read: highest,
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// The changes of `page`, read from [`after`], that follow the bookmark.
@@ -35,12 +52,7 @@ pub fn continued<'a>(bookmark: &Bookmark, page: &'a ChangesPage) -> Result<&'a [
             now: page.instance,
         });
     }
-    if page.head < bookmark.position {
-        return Err(Break::SetBack {
-            head: page.head,
-            read: bookmark.position,
-        });
-    }
+    reaches(bookmark.position, page)?;
     let asked = after(bookmark);
     let positions = page.items.iter().map(|change| change.position);
     if !positions.eq((asked + 1..).take(page.items.len())) {

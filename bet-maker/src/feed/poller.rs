@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::Freshness;
 use super::apply::{self, Read, Reconciled};
 use super::client::{CallError, LineProvider};
-use super::history::{self, Break, continued};
+use super::history::{self, Break, continued, reaches};
 use crate::store::feed::{Bookmark, FeedState, Suspension};
 use crate::store::{Store, StoreError, feed};
 
@@ -94,13 +94,18 @@ impl Poller {
             .followed
             .clone()
             .unwrap_or(Bookmark::start_of(page.instance));
-        let changes = match continued(&bookmark, &page) {
+        let continued = continued(&bookmark, &page);
+        let changes = match continued.and_then(|changes| reaches(state.highest, &page).map(|()| changes)) {
             Ok(changes) => changes,
             Err(broken) => return self.suspend(state, &page, broken).await,
         };
         let mut conn = self.store.connection().await?;
         match apply::follow(&mut conn, state, &bookmark, changes).await? {
             Read::Outdated => Ok(Round::More),
+            Read::Contradicted(broken) => {
+                tracing::error!(reason = %broken, "acceptance of bets is suspended");
+                Ok(Round::More)
+            }
             Read::Merged { merged, position } => {
                 if merged.due {
                     self.wake_settler.notify_one();

@@ -87,6 +87,9 @@ fn check(callback: Callback) -> Result<shared_types::Change, Problem> {
     } else if i64::try_from(change.revision).is_err() {
         errors.add("data.revision", "must be below 2^63");
     }
+    if i64::try_from(change.position).is_err() {
+        errors.add("data.position", "must be below 2^63");
+    }
     if change.event.title.contains('\0') {
         errors.add("data.event.title", "must not hold U+0000");
     }

@@ -5,6 +5,7 @@
 //! revision with another content is kept as a conflict. A result that is news makes settlement due by raising
 //! the event's `result_seq` in the same transaction.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use diesel::prelude::*;
@@ -26,7 +27,7 @@ pub enum Source {
     Callback,
     /// The log that is followed.
     Log,
-    /// A log that has yet to prove that it agrees.
+    /// A log that has yet to prove that it agrees: it may confirm or contradict, and changes nothing.
     Candidate,
 }
 
@@ -61,36 +62,48 @@ enum News {
 }
 
 fn compare(known: Option<&Known>, event: &Event, generation: i32, source: Source) -> News {
-    let Some(known) = known else { return News::Newer };
-    if generation == known.generation {
-        return match event.revision.cmp(&known.event.revision) {
-            std::cmp::Ordering::Greater => News::Newer,
-            std::cmp::Ordering::Less => News::Old,
-            std::cmp::Ordering::Equal if *event == known.event => News::Old,
-            std::cmp::Ordering::Equal => News::Conflict,
+    let Some(known) = known else {
+        return match source {
+            Source::Candidate => News::Old,
+            Source::Callback | Source::Log => News::Newer,
         };
-    }
-    if generation < known.generation {
-        return News::Old;
-    }
-    match source {
-        Source::Callback => News::Old,
-        // A history that forgot a result is behind; its silence is not a correction.
-        Source::Log if known.event.closed_at.is_some() && event.closed_at.is_none() => News::Old,
-        Source::Log => News::Newer,
-        Source::Candidate => match event.revision.cmp(&known.event.revision) {
-            std::cmp::Ordering::Greater => News::Newer,
-            std::cmp::Ordering::Less => News::Old,
-            std::cmp::Ordering::Equal if says_the_same(event, &known.event) => News::Confirmed,
-            std::cmp::Ordering::Equal => News::Conflict,
+    };
+    match (generation.cmp(&known.generation), source) {
+        (Ordering::Less, _)
+        | (Ordering::Equal, Source::Candidate)
+        | (Ordering::Greater, Source::Callback) => News::Old,
+        (Ordering::Equal, Source::Callback | Source::Log) => {
+            match event.revision.cmp(&known.event.revision) {
+                Ordering::Greater => News::Newer,
+                Ordering::Less => News::Old,
+                Ordering::Equal if repeats(event, &known.event) => News::Old,
+                Ordering::Equal => News::Conflict,
+            }
+        }
+        (Ordering::Greater, Source::Log) => match (known.event.closed_at, event.closed_at) {
+            (None, _) => News::Newer,
+            // A history that forgot a result is behind; its silence is not a correction, nor is an older result.
+            (Some(_), None) => News::Old,
+            (Some(_), Some(_)) if event.updated_at > known.event.updated_at => News::Newer,
+            (Some(_), Some(_)) => News::Old,
+        },
+        (Ordering::Greater, Source::Candidate) => match event.revision.cmp(&known.event.revision) {
+            Ordering::Equal if repeats(event, &known.event) => News::Confirmed,
+            Ordering::Equal => News::Conflict,
+            Ordering::Less | Ordering::Greater => News::Old,
         },
     }
 }
 
-/// Equal but for the times at which the same was said.
-fn says_the_same(one: &Event, other: &Event) -> bool {
-    (&one.title, one.odds, one.deadline, one.status)
-        == (&other.title, other.odds, other.deadline, other.status)
+/// Whether `event` says what is known once more, perhaps at another time. We may know of an earlier close: adopting
+/// a history closes events.
+fn repeats(event: &Event, known: &Event) -> bool {
+    let content = |event: &Event| (event.title.clone(), event.odds, event.deadline, event.status);
+    let closes_no_earlier = match known.closed_at {
+        None => event.closed_at.is_none(),
+        Some(known) => event.closed_at.is_none_or(|closed_at| closed_at >= known),
+    };
+    content(event) == content(known) && closes_no_earlier
 }
 
 impl Known {
@@ -307,22 +320,14 @@ async fn keep_conflict(
 /// Unfinished events that the history counted in `generation` has not named, or contradicts: while there are
 /// any, that history cannot be trusted to end what this one began.
 pub async fn count_unconfirmed(tx: &mut AsyncPgConnection, generation: i32) -> Result<i64, StoreError> {
-    let silent: i64 = events::table
-        .filter(
-            events::status
-                .eq(0)
-                .and(events::closed_at.is_null())
-                .and(events::generation.lt(generation)),
-        )
-        .count()
-        .get_result(tx)
-        .await?;
-    let contradicted: i64 = feed_conflicts::table
+    let open = events::status.eq(0).and(events::closed_at.is_null());
+    let contradicted = feed_conflicts::table
         .filter(feed_conflicts::generation.eq(generation))
-        .count()
-        .get_result(tx)
-        .await?;
-    Ok(silent + contradicted)
+        .select(feed_conflicts::event_id);
+    let in_doubt = events::table
+        .filter(events::generation.lt(generation))
+        .filter(open.or(events::id.eq_any(contradicted)));
+    Ok(in_doubt.count().get_result(tx).await?)
 }
 
 /// Closes betting on up to 500 of the events that the history counted in `generation` has not named, and says on

@@ -50,10 +50,25 @@ impl Digest {
 pub struct FeedState {
     /// How far the log was read; `None` before the first answer of a line-provider.
     pub followed: Option<Bookmark>,
+    /// The highest position that any change of this history came with, by callback too.
+    pub highest: u64,
     /// Which history the events' revisions count in.
     pub generation: i32,
     /// Present while acceptance is suspended.
     pub suspension: Option<Suspension>,
+}
+
+impl FeedState {
+    /// Whether the log is read in the same history and from the same place; callbacks may have come in between.
+    pub fn reads_like(&self, other: &Self) -> bool {
+        Self {
+            highest: 0,
+            ..self.clone()
+        } == Self {
+            highest: 0,
+            ..other.clone()
+        }
+    }
 }
 
 /// The log no longer continues what was read: it is read anew, as a candidate, until it proves to agree.
@@ -75,6 +90,7 @@ struct FeedRow {
     generation: i32,
     position: i64,
     digest: Option<Vec<u8>>,
+    highest: i64,
     suspended: Option<String>,
     candidate_instance: Option<Uuid>,
     candidate_position: i64,
@@ -95,6 +111,7 @@ impl TryFrom<FeedRow> for FeedState {
         let (generation, adopting) = (row.candidate_generation, row.adopting);
         Ok(Self {
             followed: bookmark(row.instance, row.position, row.digest)?,
+            highest: to_count(row.highest)?,
             generation: row.generation,
             suspension: row
                 .suspended
@@ -168,6 +185,7 @@ pub async fn write(tx: &mut AsyncPgConnection, state: &FeedState) -> Result<(), 
         generation: state.generation,
         position,
         digest,
+        highest: to_bigint(state.highest),
         suspended: suspension.map(|suspension| suspension.reason.clone()),
         candidate_instance,
         candidate_position,

@@ -66,6 +66,7 @@ diesel::table! {
         generation -> Integer,
         position -> BigInt,
         digest -> Nullable<Binary>,
+        highest -> BigInt,
         suspended -> Nullable<Text>,
         candidate_instance -> Nullable<Uuid>,
         candidate_position -> BigInt,
@@ -88,6 +89,7 @@ diesel::table! {
 
 diesel::joinable!(idempotency_keys -> bets (bet_id));
 diesel::allow_tables_to_appear_in_same_query!(bets, idempotency_keys);
+diesel::allow_tables_to_appear_in_same_query!(events, feed_conflicts);
 
 /// The functions that the migrations create, and the one clock that decides on deadlines.
 #[expect(

@@ -76,6 +76,8 @@ create table feed (
     position bigint not null default 0,
     -- Of the change at that position: shows whether the log still has the history that was read.
     digest bytea,
+    -- The highest position that any change came with, by callback too: a log that ends below it was set back.
+    highest bigint not null default 0,
     -- While acceptance is suspended: why, and how far another history was read to see whether it agrees.
     suspended text,
     candidate_instance uuid,
