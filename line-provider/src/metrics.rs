@@ -32,7 +32,7 @@ pub fn install() {
         "One commit of the journal, sync included."
     );
     metrics::describe_histogram!(COMMIT_WRITES, "Rows that one commit made durable.");
-    metrics::describe_gauge!(QUEUE_DEPTH, "Commands that wait for the writer.");
+    metrics::describe_gauge!(QUEUE_DEPTH, "Commands that wait behind the batch being written.");
     metrics::describe_gauge!(HEAD, "Position of the newest change.");
     metrics::describe_gauge!(EVENTS, "Events in the catalogue.");
     metrics::describe_counter!(ATTEMPTS, "Callback attempts, by outcome.");

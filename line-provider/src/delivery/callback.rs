@@ -179,4 +179,65 @@ mod tests {
             assert_eq!(retry_after, expected, "{code}");
         }
     }
+
+    /// Answers the first request of its first connection, hangs up on the second, and serves a second connection.
+    fn serve_with_a_stale_connection() -> (u16, std::thread::JoinHandle<()>) {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let receive = |connection: &mut std::net::TcpStream| {
+            let mut request = Vec::new();
+            let mut buffer = [0; 4096];
+            while !request.ends_with(b"}}") {
+                let length = connection.read(&mut buffer).unwrap();
+                assert!(length > 0);
+                request.extend_from_slice(&buffer[..length]);
+            }
+        };
+        let serving = std::thread::spawn(move || {
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+            let (mut first, _) = listener.accept().unwrap();
+            receive(&mut first);
+            first.write_all(answer).unwrap();
+            receive(&mut first);
+            drop(first);
+            let (mut second, _) = listener.accept().unwrap();
+            receive(&mut second);
+            second.write_all(answer).unwrap();
+        });
+        (port, serving)
+    }
+
+    #[actix_web::test]
+    async fn a_pooled_connection_that_was_closed_costs_no_attempt() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (port, serving) = serve_with_a_stale_connection();
+        let now = Timestamp::now();
+        let fresh = (
+            shared_types::SubscriptionId::from_uuid(uuid::Uuid::nil()),
+            shared_types::signature::Secret::from_bytes(&[1; 32]).unwrap(),
+        );
+        let wanted = crate::subscription::Register {
+            url: format!("http://127.0.0.1:{port}/").parse().unwrap(),
+            event_types: None,
+            secret: None,
+            fresh,
+        };
+        let registration = crate::subscription::register(None, wanted, now);
+        let change = Logged {
+            position: 1,
+            kind: shared_types::ChangeType::Created,
+            event_id: "e".parse().unwrap(),
+            occurred_at: now,
+            json: "{}".into(),
+        };
+        let receiver = Receiver::new(Instance::from_uuid(uuid::Uuid::nil()));
+        for _ in 0..2 {
+            assert_eq!(
+                receiver.call(&registration, &change, now).await,
+                Outcome::Delivered
+            );
+        }
+        serving.join().unwrap();
+    }
 }

@@ -4,50 +4,31 @@
 //! Everything slow is a task that reports back to the loop, so that no receiver can hold up another. Nothing here
 //! must survive a crash: what the saved cursors do not cover is sent again.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http_edge::telemetry::chain;
-use shared_types::{EventId, SubscriptionId};
+use shared_types::SubscriptionId;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::callback::{Outcome, Receiver};
+use super::callback::Receiver;
 use super::served::Served;
-use super::window::Start;
+use super::tasks::{self, Report, Task};
 use crate::clock::Clock;
-use crate::journal::{JournalError, Log, Logged};
+use crate::journal::Log;
 use crate::metrics;
 use crate::subscription::board::Board;
-use crate::writer::{SubscriptionCommand, Writer};
+use crate::writer::Writer;
 
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How long attempts under way may take to end when the service stops; the rest is made again after the start.
 const DRAIN: Duration = Duration::from_secs(3);
-/// How long to leave the journal alone after it could not be read.
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// What a task reports.
-enum Report {
-    Attempted {
-        subscription: SubscriptionId,
-        lane: EventId,
-        outcome: Outcome,
-    },
-    Read {
-        subscription: SubscriptionId,
-        after: u64,
-        changes: Result<Vec<Arc<Logged>>, JournalError>,
-    },
-    Disabled(SubscriptionId),
-    Saved(Vec<(SubscriptionId, u64)>),
-}
 
 pub(super) struct Engine {
     log: Arc<Log>,
@@ -55,7 +36,7 @@ pub(super) struct Engine {
     writer: Writer,
     clock: Clock,
     served: HashMap<SubscriptionId, Served>,
-    tasks: FuturesUnordered<LocalBoxFuture<'static, Report>>,
+    tasks: FuturesUnordered<Task>,
     is_saving: bool,
 }
 
@@ -111,8 +92,14 @@ impl Engine {
 
     fn look_at_board(&mut self) {
         let posted = self.board.list(None, usize::MAX);
-        let ids: std::collections::HashSet<_> = posted.iter().map(|posted| posted.registration.id).collect();
-        self.served.retain(|id, _| ids.contains(id));
+        let ids: HashSet<_> = posted.iter().map(|posted| posted.registration.id).collect();
+        self.served.retain(|id, _| {
+            let stays = ids.contains(id);
+            if !stays {
+                metrics::lag(*id, 0);
+            }
+            stays
+        });
         for posted in posted {
             match self.served.entry(posted.registration.id) {
                 Entry::Occupied(mut known) => known.get_mut().post(&posted),
@@ -199,7 +186,7 @@ impl Engine {
         loop {
             while let Some(start) = served.start(now) {
                 self.tasks
-                    .push(attempt(id, start, served, &self.log, &self.clock));
+                    .push(tasks::attempt(id, start, served, &self.log, &self.clock));
             }
             let Some((after, room)) = served.wants().filter(|(after, _)| *after < self.log.head()) else {
                 break;
@@ -208,7 +195,7 @@ impl Engine {
                 Some(changes) => served.take(after, changes),
                 None => {
                     served.is_reading = true;
-                    self.tasks.push(read(id, after, room, &self.log));
+                    self.tasks.push(tasks::read(id, after, room, &self.log));
                     break;
                 }
             }
@@ -221,17 +208,8 @@ impl Engine {
             return;
         };
         tracing::warn!(subscription = %id, "the receiver is gone (410); the subscription is disabled");
-        let writer = self.writer.clone();
-        let command = SubscriptionCommand::Disable {
-            id,
-            url: served.posted().registration.url.clone(),
-            reason: "the receiver answered 410 Gone".to_owned(),
-        };
-        self.tasks.push(Box::pin(async move {
-            // Refused: it was deleted meanwhile. Stopped: the receiver is asked again after the start.
-            let _ = writer.own_subscription(command).await;
-            Report::Disabled(id)
-        }));
+        let url = served.posted().registration.url.clone();
+        self.tasks.push(tasks::disable(id, url, self.writer.clone()));
     }
 
     fn save_cursors(&mut self) {
@@ -243,11 +221,7 @@ impl Engine {
             return;
         }
         self.is_saving = true;
-        let writer = self.writer.clone();
-        self.tasks.push(Box::pin(async move {
-            writer.save_cursors(cursors.clone()).await;
-            Report::Saved(cursors)
-        }));
+        self.tasks.push(tasks::save(cursors, self.writer.clone()));
     }
 
     fn unsaved(&self) -> impl Iterator<Item = (SubscriptionId, u64)> {
@@ -261,69 +235,4 @@ async fn until(moment: Option<Instant>) {
     if let Some(moment) = moment {
         tokio::time::sleep_until(moment.into()).await;
     }
-}
-
-fn attempt(
-    subscription: SubscriptionId,
-    start: Start<Arc<Logged>>,
-    served: &Served,
-    log: &Arc<Log>,
-    clock: &Clock,
-) -> LocalBoxFuture<'static, Report> {
-    let Start {
-        lane,
-        position,
-        payload,
-    } = start;
-    let registration = Arc::clone(&served.posted().registration);
-    let receiver = Rc::clone(served.receiver());
-    let (log, clock) = (Arc::clone(log), clock.clone());
-    Box::pin(async move {
-        let change = match payload {
-            Some(change) => Ok(change),
-            None => read_one(&log, position).await,
-        };
-        let started = Instant::now();
-        let outcome = match change {
-            Ok(change) => receiver.call(&registration, &change, clock.now()).await,
-            Err(error) => Outcome::Failed {
-                error,
-                retry_after: None,
-            },
-        };
-        metrics::attempt(outcome.label(), started.elapsed());
-        Report::Attempted {
-            subscription,
-            lane,
-            outcome,
-        }
-    })
-}
-
-async fn read_one(log: &Log, position: u64) -> Result<Arc<Logged>, String> {
-    let changes = log.read(position - 1, 1).await.map_err(|error| chain(&error))?;
-    changes
-        .into_iter()
-        .next()
-        .ok_or_else(|| "the change cannot be found in the journal".to_owned())
-}
-
-fn read(
-    subscription: SubscriptionId,
-    after: u64,
-    limit: usize,
-    log: &Arc<Log>,
-) -> LocalBoxFuture<'static, Report> {
-    let log = Arc::clone(log);
-    Box::pin(async move {
-        let changes = log.read(after, limit).await;
-        if changes.is_err() {
-            tokio::time::sleep(READ_AGAIN_AFTER).await;
-        }
-        Report::Read {
-            subscription,
-            after,
-            changes,
-        }
-    })
 }

@@ -7,6 +7,7 @@ mod backoff;
 mod callback;
 mod engine;
 mod served;
+mod tasks;
 mod window;
 
 use std::sync::Arc;

@@ -152,7 +152,6 @@ impl Writer {
     }
 
     fn submit<R: std::error::Error>(&self, command: Command) -> Result<(), WriterError<R>> {
-        metrics::queue_depth(self.queue.max_capacity() - self.queue.capacity());
         self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriterError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => WriterError::Stopped,
@@ -207,6 +206,7 @@ impl Decider {
             {
                 waiting.push(command);
             }
+            metrics::queue_depth(commands.len());
             if self.carry_out(waiting)? {
                 // What still waits is answered, what comes later finds a closed queue.
                 commands.close();
