@@ -11,10 +11,13 @@
 mod harness;
 
 mod callbacks;
+mod candidates;
+mod convergence;
 mod deadline;
 mod events;
 mod feed;
 mod fence;
+mod histories;
 mod idempotency;
 mod interleavings;
 mod lists;

@@ -88,10 +88,6 @@ impl History {
         &self.events[id]
     }
 
-    pub fn events(&self) -> impl Iterator<Item = &Event> {
-        self.events.values()
-    }
-
     pub fn head(&self) -> u64 {
         u64::try_from(self.changes.len()).unwrap()
     }

@@ -1,7 +1,7 @@
 //! The log read without an app: what the poller does, round by round, in a test's own hands.
 
 use bet_maker::feed::apply::{self, Read, Reconciled};
-use bet_maker::feed::history::{after, continued};
+use bet_maker::feed::history::{after, continued, reaches};
 use bet_maker::store::feed::{self, Bookmark};
 use bet_maker::store::settlements::settle_chunk;
 use diesel_async::AsyncPgConnection;
@@ -28,7 +28,9 @@ pub async fn poll_log(conn: &mut AsyncPgConnection, history: &History, limit: us
         };
         // A page of one shows the bookmark again and nothing behind it.
         let page = history.page(after(&bookmark), limit.max(2));
-        let changes = match continued(&bookmark, &page) {
+        let heard_of = if suspension.is_some() { 0 } else { asked.highest };
+        let continued = continued(&bookmark, &page);
+        let changes = match continued.and_then(|changes| reaches(heard_of, &page).map(|()| changes)) {
             Ok(changes) => changes,
             Err(broken) => {
                 apply::suspend(conn, &asked, page.instance, &broken)
