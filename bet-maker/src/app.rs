@@ -141,6 +141,7 @@ impl App {
             store: self.store.clone(),
             line_provider: line_provider(),
             freshness: self.freshness,
+            every: self.settings.feed_read_every,
             wake: self.wake_poller,
             wake_settler: self.wake_settler.clone(),
         };

@@ -88,6 +88,8 @@ pub struct Settings {
     /// The first is registered; all are accepted. Never empty.
     pub callback_secrets: Vec<Secret>,
     pub feed_stale_after: Duration,
+    /// How often the log is read; a second, and less in tests.
+    pub feed_read_every: Duration,
 }
 
 /// A setting that is missing or wrong.
@@ -142,6 +144,7 @@ impl TryFrom<RawSettings> for Settings {
             callback_url,
             callback_secrets,
             feed_stale_after: Duration::from_secs(raw.bet_maker_feed_stale_after_s),
+            feed_read_every: Duration::from_secs(1),
         })
     }
 }

@@ -14,7 +14,6 @@ use super::history::{self, Break, continued, reaches};
 use crate::store::feed::{Bookmark, FeedState, Suspension};
 use crate::store::{Store, StoreError, feed};
 
-const EVERY: Duration = Duration::from_secs(1);
 /// Clocks further apart than this are worth a word: a bet near the deadline is judged by the database's.
 const CLOCK_ALARM_S: f64 = 0.25;
 
@@ -23,6 +22,8 @@ pub struct Poller {
     pub store: Store,
     pub line_provider: LineProvider,
     pub freshness: Arc<Freshness>,
+    /// How long to rest between two readings.
+    pub every: Duration,
     pub wake: Arc<Notify>,
     pub wake_settler: Arc<Notify>,
 }
@@ -61,7 +62,7 @@ impl Poller {
                     away = true;
                     tracing::warn!(
                         error = chain(&error),
-                        "the log cannot be read; trying every second"
+                        "the log cannot be read; trying again and again"
                     );
                 }
                 Err(error) => tracing::debug!(%error, "the log still cannot be read"),
@@ -72,7 +73,7 @@ impl Poller {
                 .map_or(f64::INFINITY, |age| age.as_secs_f64());
             metrics::gauge!("bet_maker_feed_age_seconds").set(age_s);
             // Replicas that were started together spread out.
-            let pause = EVERY.mul_f64(rand::random_range(0.9..1.1));
+            let pause = self.every.mul_f64(rand::random_range(0.9..1.1));
             let _ = tokio::time::timeout(pause, self.wake.notified()).await;
         }
     }

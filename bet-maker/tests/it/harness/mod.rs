@@ -55,6 +55,7 @@ pub fn settings(database_url: &str, line_provider_url: &str) -> Settings {
         callback_url: None,
         callback_secrets: vec![SECRET.parse().unwrap()],
         feed_stale_after: Duration::from_secs(60),
+        feed_read_every: Duration::from_millis(100),
     }
 }
 
