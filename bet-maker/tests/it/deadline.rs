@@ -14,7 +14,7 @@ fn on(event: &str) -> serde_json::Value {
 #[actix_rt::test]
 async fn bets_are_taken_until_just_before_the_deadline() {
     let app = TestApp::start().await;
-    let deadline = shared_types::Timestamp::now().saturating_add(Duration::from_millis(1500));
+    let deadline = shared_types::Timestamp::now().saturating_add(Duration::from_secs(3));
     app.happens(|history| history.create_until("final", "1.85", deadline))
         .await;
     app.placed("final", "1.00").await;

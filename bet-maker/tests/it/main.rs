@@ -24,6 +24,7 @@ mod lists;
 mod openapi;
 mod operations;
 mod outage;
+mod overload;
 mod placing;
 mod registration;
 mod replicas;
