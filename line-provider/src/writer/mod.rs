@@ -1,6 +1,6 @@
 //! The writer: one thread that decides every command and owns the journal.
 //!
-//! Commands wait in a bounded queue. The thread takes what waits (up to [`BATCH`]), decides it in order, writes the
+//! Commands wait in a bounded queue. The thread takes what waits (up to 256), decides it in order, writes the
 //! outcome in one commit, and only then shows it: to the catalogue and the board, to the log, to whoever asked.
 //! So no two decisions race, positions have no gaps, and nothing visible can vanish in a crash. The first write
 //! that fails ends the writer for good: what the disk holds is unknown until the journal is opened again.
