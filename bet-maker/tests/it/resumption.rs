@@ -7,9 +7,9 @@ use bet_maker::store::settlements::settle_chunk;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::Object;
 use futures_util::future::join_all;
-use test_support::TestDatabase;
+use test_support::{TestDatabase, wait_until};
 
-use crate::harness::{Books, History, actor, backend_of, database, read_log, settle};
+use crate::harness::{Books, History, PATIENCE, actor, backend_of, database, read_log, settle};
 
 struct Scene {
     database: TestDatabase,
@@ -122,14 +122,15 @@ async fn a_chunk_that_is_dropped_half_way_leaves_nothing() {
     );
     scene.books.run("commit").await;
     // The session that was left holds the event until the server notices that its client is gone.
-    while scene
-        .books
-        .int("select count(*) from events where settled_seq < result_seq")
-        .await
-        > 0
-    {
+    wait_until("the chunk done again", PATIENCE, async || {
         settle(&mut scene.worker, 30).await;
-    }
+        let due = scene
+            .books
+            .int("select count(*) from events where settled_seq < result_seq")
+            .await;
+        (due == 0).then_some(())
+    })
+    .await;
     assert_eq!(scene.ledger().await, ["1 100 61600"]);
 }
 

@@ -8,6 +8,9 @@ use diesel_async::AsyncPgConnection;
 
 use super::History;
 
+/// More than any test's history needs.
+const MOST_ROUNDS: usize = 10_000;
+
 /// Where reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadTo {
@@ -18,7 +21,7 @@ pub enum ReadTo {
 
 /// Reads `history` as far as it goes, in pages of `limit`, suspending and reconciling as it must.
 pub async fn poll_log(conn: &mut AsyncPgConnection, history: &History, limit: usize) -> ReadTo {
-    loop {
+    for _ in 0..MOST_ROUNDS {
         let asked = feed::read(conn).await.unwrap();
         let suspension = asked.suspension.clone();
         let start = Bookmark::start_of(history.instance);
@@ -51,6 +54,7 @@ pub async fn poll_log(conn: &mut AsyncPgConnection, history: &History, limit: us
             return ReadTo::Head;
         }
     }
+    panic!("{MOST_ROUNDS} rounds led nowhere");
 }
 
 /// Reads `history`, which must continue what was read, to its head.
