@@ -25,6 +25,11 @@ impl Freshness {
         *caught_up_at = (*caught_up_at).max(Some(asked_at));
     }
 
+    /// Notes that the log is not the one that was known: only catching up anew makes fresh again.
+    pub fn lost(&self) {
+        *self.lock() = None;
+    }
+
     /// How old the knowledge is at `now`; `None` before the first time.
     pub fn age(&self, now: Instant) -> Option<Duration> {
         self.lock().map(|at| now.saturating_duration_since(at))
@@ -56,5 +61,7 @@ mod tests {
         freshness.caught_up(start + 30 * second);
         freshness.caught_up(start + 5 * second);
         assert!(freshness.is_fresh(start + 50 * second));
+        freshness.lost();
+        assert!(!freshness.is_fresh(start + 30 * second));
     }
 }

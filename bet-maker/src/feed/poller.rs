@@ -84,7 +84,10 @@ impl Poller {
         metrics::gauge!("bet_maker_feed_suspended").set(if state.suspension.is_some() { 1.0 } else { 0.0 });
         match &state.suspension {
             None => self.follow(&state, asked_at).await,
-            Some(suspension) => self.reconcile(&state, suspension).await,
+            Some(suspension) => {
+                self.freshness.lost();
+                self.reconcile(&state, suspension).await
+            }
         }
     }
 

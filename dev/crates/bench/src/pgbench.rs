@@ -30,6 +30,7 @@ pub struct Insert<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Inserted {
+    pub count: u64,
     pub per_second: f64,
     pub latency_average: Duration,
 }
@@ -72,7 +73,11 @@ fn parse(text: &str) -> Option<Inserted> {
         rest.split_whitespace().next()?.parse::<f64>().ok()
     };
     let failed = value("number of failed transactions: ").unwrap_or_default();
+    let count = text
+        .lines()
+        .find_map(|line| line.strip_prefix("number of transactions actually processed: "))?;
     (failed == 0.0).then_some(Inserted {
+        count: count.split(['/', ' ']).next()?.parse().ok()?,
         per_second: value("tps = ")?,
         latency_average: Duration::from_secs_f64(value("latency average = ")? / 1000.0),
     })
@@ -82,7 +87,7 @@ fn parse(text: &str) -> Option<Inserted> {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = "pgbench (15.18)\nnumber of failed transactions: 0 (0.000%)\n\
+    const ANSWER: &str = "pgbench (15.18)\nnumber of transactions actually processed: 33684\nnumber of failed transactions: 0 (0.000%)\n\
         latency average = 9.500 ms\ninitial connection time = 80.1 ms\n\
         tps = 6736.84 (without initial connection time)\n";
 
@@ -90,6 +95,7 @@ mod tests {
     fn rate_and_latency_are_found() {
         let inserted = parse(ANSWER).unwrap();
         assert!((inserted.per_second - 6736.84).abs() < 0.001);
+        assert_eq!(inserted.count, 33_684);
         assert_eq!(inserted.latency_average, Duration::from_micros(9500));
     }
 

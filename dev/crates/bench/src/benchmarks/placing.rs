@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Result;
+use awc::http::Method;
 use rand::Rng as _;
 
 use crate::cli::Size;
@@ -19,7 +20,7 @@ use crate::lab::{Lab, event_ids};
 use crate::pgbench;
 use crate::progress::Progress;
 use crate::report::{Figure, Section, number};
-use crate::stats::{millis, rate};
+use crate::stats::{float, millis, rate};
 
 const EVENTS: usize = 1000;
 const BETTORS: usize = 10_000;
@@ -27,6 +28,7 @@ const PEER_CLIENTS: usize = 64;
 const CONNECTIONS: [(usize, f64); 2] = [(64, 1.0), (256, 2.0)];
 /// Requests that are rendered once and repeated.
 const DIFFERENT_REQUESTS: usize = 10_000;
+const BATCHES: &str = "bet_maker_placement_batch_size_count ";
 const COPY: &str = "bets_of_pgbench";
 
 pub async fn run(size: &Size, progress: &Progress) -> Result<Section> {
@@ -44,7 +46,7 @@ pub async fn run(size: &Size, progress: &Progress) -> Result<Section> {
         requests,
     };
     if let Some(time) = size.warm_up {
-        run.insert(time, "warm-up").await?;
+        run.insert(time, "warm-up", &mut Section::default()).await?;
         for (connections, _) in CONNECTIONS {
             run.place(connections, time, "warm-up", &mut Section::default())
                 .await?;
@@ -54,7 +56,7 @@ pub async fn run(size: &Size, progress: &Progress) -> Result<Section> {
     let mut ours = CONNECTIONS.map(|_| Vec::new());
     for round in 1..=size.rounds {
         let of = format!("round {round} of {}", size.rounds);
-        limit.push(run.insert(size.load, &of).await?.per_second);
+        limit.push(run.insert(size.load, &of, &mut section).await?.per_second);
         for ((connections, _), rates) in CONNECTIONS.into_iter().zip(&mut ours) {
             let outcome = run.place(connections, size.load, &of, &mut section).await?;
             rates.push(rate(outcome.good, outcome.took));
@@ -81,7 +83,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn insert(&self, time: Duration, round: &str) -> Result<pgbench::Inserted> {
+    async fn insert(&self, time: Duration, round: &str, section: &mut Section) -> Result<pgbench::Inserted> {
         self.empty_tables().await?;
         let binaries = self.lab.postgres.binaries().to_path_buf();
         let url = self.lab.database_url();
@@ -98,12 +100,16 @@ impl Run<'_> {
             .run()
         });
         let what = format!("placing, {round}: pgbench");
+        let meter = Meter::start(self.lab.programs()?);
         let inserted = self.progress.timed(&what, time, inserting).await??;
-        self.progress.say(format!(
+        let used = meter.stop(inserted.count, "bet");
+        let summary = format!(
             "{what}: {}/s, {} on average",
             number(inserted.per_second),
             millis(inserted.latency_average)
-        ));
+        );
+        self.progress.say(&summary);
+        section.notes.push(format!("{summary}; {used} (pgbench itself)"));
         Ok(inserted)
     }
 
@@ -124,16 +130,19 @@ impl Run<'_> {
             processor: None,
         };
         let what = format!("placing, {round}: {connections} connections");
+        let batches = self.batches().await?;
         let meter = Meter::start(self.lab.programs()?);
         let outcome = self
             .progress
             .timed(&what, time, load.run(Arc::new(AtomicU64::new(0))))
             .await?;
         let used = meter.stop(outcome.good, "bet");
+        let batches = (self.batches().await? - batches).max(1.0);
         let summary = format!(
-            "{what}: {}/s, {}",
+            "{what}: {}/s, {}, {:.1} bets a transaction",
             number(rate(outcome.good, outcome.took)),
-            outcome.latencies.summary()
+            outcome.latencies.summary(),
+            float(outcome.good) / batches,
         );
         self.progress.say(&summary);
         section.notes.push(format!("{summary}; {used}"));
@@ -153,6 +162,21 @@ impl Run<'_> {
             ));
         }
         Ok(outcome)
+    }
+
+    /// How many transactions bet-maker has placed bets in.
+    async fn batches(&self) -> Result<f64> {
+        let metrics = self
+            .lab
+            .bet_maker
+            .client()
+            .try_send(Method::GET, "/metrics", &[], Vec::new())
+            .await?
+            .text();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(BATCHES));
+        Ok(line
+            .and_then(|count| count.trim().parse().ok())
+            .unwrap_or_default())
     }
 
     /// Both sides begin with an empty table and a log without a past.
