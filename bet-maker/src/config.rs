@@ -24,6 +24,11 @@ pub struct Cli {
 pub enum Command {
     /// Print the OpenAPI document.
     Openapi,
+    /// Ask the service that listens there whether it is alive; exits with 0 if it is.
+    Probe {
+        #[arg(long, env = "BET_MAKER_LISTEN", default_value = "127.0.0.1:8082")]
+        bet_maker_listen: SocketAddr,
+    },
     /// Follow another journal of line-provider, after its own was lost or set back for good. Betting is closed
     /// on the events that it does not know; their bets stay pending until a result comes. Nothing is voided.
     AdoptLog {

@@ -2,7 +2,7 @@
 //!
 //! Bets come in through [`http`], are decided in batches by [`placing`] under the rule in [`placement`], and are
 //! stored by [`store`]. Events come in through [`feed`], by callback and by reading line-provider's log; both
-//! end in the same [`store::changes::apply`]. [`settler`] settles what a result made due, by the rule in
+//! end in the same [`store::changes::merge`]. [`settler`] settles what a result made due, by the rule in
 //! [`settlement`].
 
 pub mod app;

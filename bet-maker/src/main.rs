@@ -9,7 +9,7 @@ use bet_maker::config::{Cli, Command, Settings};
 use bet_maker::feed::apply;
 use bet_maker::store::Store;
 use clap::Parser as _;
-use http_edge::{server, telemetry};
+use http_edge::{probe, server, telemetry};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -28,6 +28,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         .map_err(|_| "another TLS provider is installed already")?;
     match cli.command {
         Some(Command::Openapi) => println!("{:#}", bet_maker::http::document().value()),
+        Some(Command::Probe { bet_maker_listen }) => probe::healthz(bet_maker_listen)?,
         Some(Command::AdoptLog {
             instance,
             bet_maker_database_url,

@@ -103,6 +103,7 @@ pub mod metrics;
 mod middleware;
 pub mod openapi;
 pub mod page;
+pub mod probe;
 pub mod problem;
 pub mod respond;
 pub mod server;

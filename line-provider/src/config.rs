@@ -24,6 +24,11 @@ pub struct Cli {
 pub enum Command {
     /// Print the OpenAPI document.
     Openapi,
+    /// Ask the service that listens there whether it is alive; exits with 0 if it is.
+    Probe {
+        #[arg(long, env = "LINE_PROVIDER_LISTEN", default_value = "127.0.0.1:8081")]
+        line_provider_listen: SocketAddr,
+    },
 }
 
 /// Whether events end by themselves.

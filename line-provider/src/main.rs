@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use http_edge::{server, telemetry};
+use http_edge::{probe, server, telemetry};
 use line_provider::app::App;
 use line_provider::clock::Clock;
 use line_provider::config::{Cli, Command, Settings};
@@ -25,6 +25,7 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
         Some(Command::Openapi) => println!("{:#}", http::document().value()),
+        Some(Command::Probe { line_provider_listen }) => probe::healthz(line_provider_listen)?,
         None => {
             telemetry::init(&cli.settings.rust_log, cli.settings.log_format)?;
             let settings = Settings::try_from(cli.settings)?;

@@ -8,7 +8,7 @@ create table events (
     deadline timestamptz not null,
     status smallint not null check (status between 0 and 3),
     revision bigint not null check (revision > 0),
-    -- The history that the revision counts in: goes up when another log is adopted.
+    -- The history that the revision counts in: goes up with each other log that is compared with it.
     generation integer not null,
     closed_at timestamptz check (closed_at is not null or status = 0),
     created_at timestamptz not null,

@@ -115,7 +115,7 @@ fn used_by(program: &Program) -> Duration {
     own.used + own.used_by_ended_children + children
 }
 
-/// What /proc/<pid>/stat says.
+/// What `/proc/<pid>/stat` says.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,

@@ -55,7 +55,6 @@ impl Provider {
             .env("LINE_PROVIDER_DATA_DIR", data.path().display().to_string())
             .env("LINE_PROVIDER_OPERATOR_TOKEN", &token)
             .env("LINE_PROVIDER_AUTO_RESULT", "off")
-            .env("LINE_PROVIDER_CALLBACK_ALLOW", "127.0.0.1/32")
             .try_start()
             .await?;
         wait_until_ready(&service).await?;

@@ -36,9 +36,6 @@ pub struct Settings {
     /// A Postgres database to use instead of starting one.
     #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
     bet_maker_database_url: Option<String>,
-    /// Networks that callbacks may reach besides bet-maker itself, comma-separated.
-    #[arg(long, env = "LINE_PROVIDER_CALLBACK_ALLOW", default_value = "")]
-    line_provider_callback_allow: String,
     /// The folder for data, secrets and logs.
     #[arg(long, default_value = ".dev/up")]
     home: PathBuf,

@@ -1,6 +1,5 @@
 //! The running processes: Postgres, line-provider, bet-maker, with the settings that make them a pair.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -44,11 +43,7 @@ impl Pair {
                 "LINE_PROVIDER_DATA_DIR",
                 home.line_provider_data().display().to_string(),
             )
-            .env("LINE_PROVIDER_OPERATOR_TOKEN", &secrets.operator_token)
-            .env(
-                "LINE_PROVIDER_CALLBACK_ALLOW",
-                allow_list(&settings.line_provider_callback_allow, callback_host.ip()),
-            );
+            .env("LINE_PROVIDER_OPERATOR_TOKEN", &secrets.operator_token);
         let service = self.line_provider.insert(announce(service.try_start().await?));
         wait_until_ready(service).await?;
 
@@ -168,30 +163,5 @@ async fn wait_until_ready(service: &mut Service) -> Result<()> {
             say(&format!("still waiting for {}: {error:#}", service.name()));
         }
         tokio::time::sleep(POLL).await;
-    }
-}
-
-/// bet-maker's own address in front of what the user allows.
-fn allow_list(wanted: &str, callback: IpAddr) -> String {
-    let bits = if callback.is_ipv4() { 32 } else { 128 };
-    let own = format!("{callback}/{bits}");
-    if wanted.is_empty() {
-        own
-    } else {
-        format!("{own},{wanted}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::allow_list;
-
-    #[test]
-    fn callbacks_may_reach_bet_maker_and_what_the_user_allows() {
-        assert_eq!(allow_list("", "127.0.0.1".parse().unwrap()), "127.0.0.1/32");
-        assert_eq!(
-            allow_list("10.0.0.0/8", "::1".parse().unwrap()),
-            "::1/128,10.0.0.0/8"
-        );
     }
 }

@@ -33,11 +33,22 @@ async fn kill_9_of_either_service_during_a_season_changes_no_sum() {
 #[actix_rt::test]
 async fn kill_9_of_postgres_during_a_season_changes_no_sum() {
     let folder = tempfile::tempdir().unwrap();
-    let mut postgres = Postgres::builder().data_dir(folder.path().join("data")).durable().start().unwrap();
+    let mut postgres = Postgres::builder()
+        .data_dir(folder.path().join("data"))
+        .durable()
+        .start()
+        .unwrap();
     let journal = tempfile::tempdir().unwrap();
     let provider = line_provider(journal.path()).start().await;
-    let maker = bet_maker(&postgres.url("postgres"), &provider.url()).start().await;
-    let pair = Pair { line_provider: provider, bet_makers: vec![maker], journal, database: None };
+    let maker = bet_maker(&postgres.url("postgres"), &provider.url())
+        .start()
+        .await;
+    let pair = Pair {
+        line_provider: provider,
+        bet_makers: vec![maker],
+        journal,
+        database: None,
+    };
     let season = replay(&pair);
     for head in [20, 60] {
         wait_for_head(&pair, head).await;

@@ -13,11 +13,20 @@ pub fn replay(pair: &Pair) -> Child {
     binary.pop();
     binary.pop();
     binary.push("replay");
-    assert!(binary.is_file(), "{} is missing: cargo build -p replay", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is missing: cargo build -p replay",
+        binary.display()
+    );
     let games = concat!(env!("CARGO_MANIFEST_DIR"), "/../../games/sample.csv");
     Command::new(binary)
         .arg(games)
-        .args(["--line-provider", &pair.line_provider.url(), "--bet-maker", &pair.bet_makers[0].url()])
+        .args([
+            "--line-provider",
+            &pair.line_provider.url(),
+            "--bet-maker",
+            &pair.bet_makers[0].url(),
+        ])
         .env("LINE_PROVIDER_OPERATOR_TOKEN", TOKEN)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -30,7 +39,11 @@ pub fn replay(pair: &Pair) -> Child {
 pub async fn assert_equal_sums(replay: Child) {
     let output = replay.wait_with_output().await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(text.contains("58"), "the report tells the games: {text}");
 }
 

@@ -7,7 +7,10 @@ use crate::pair::{PATIENCE, Pair};
 
 async fn wait_for_refusal(pair: &Pair, code: &str) {
     wait_until(&format!("bets are refused as {code}"), PATIENCE, async || {
-        let answer = pair.bettor().post("/bets", &json!({"event_id": "e", "stake": "1.00"})).await;
+        let answer = pair
+            .bettor()
+            .post("/bets", &json!({"event_id": "e", "stake": "1.00"}))
+            .await;
         (answer.status == 503 && answer.json()["code"] == code).then_some(())
     })
     .await;
@@ -20,14 +23,18 @@ async fn a_line_provider_that_comes_back_empty_suspends_acceptance_and_voids_not
     let bet = pair.place_bet("e", "3.00").await;
     pair.line_provider.kill9().await;
     let lost = tempfile::tempdir().unwrap();
-    pair.line_provider.set_env("LINE_PROVIDER_DATA_DIR", lost.path().display().to_string());
+    pair.line_provider
+        .set_env("LINE_PROVIDER_DATA_DIR", lost.path().display().to_string());
     pair.line_provider.restart().await;
     wait_for_refusal(&pair, "feed_suspended").await;
     assert_eq!(pair.settled(&bet, "pending").await["payout"], json!(null));
 
     // The journal is found again: the old history goes on where it was.
     pair.line_provider.terminate().await;
-    pair.line_provider.set_env("LINE_PROVIDER_DATA_DIR", pair.journal.path().display().to_string());
+    pair.line_provider.set_env(
+        "LINE_PROVIDER_DATA_DIR",
+        pair.journal.path().display().to_string(),
+    );
     pair.line_provider.restart().await;
     pair.bet_makers[0].wait_until_ready(PATIENCE).await;
     pair.end_event("e", "first_team_won").await;
@@ -50,13 +57,17 @@ async fn a_journal_set_back_to_an_older_copy_suspends_acceptance_until_the_resul
     pair.settled(&bet, "lost").await;
 
     pair.line_provider.terminate().await;
-    pair.line_provider.set_env("LINE_PROVIDER_DATA_DIR", copy.path().display().to_string());
+    pair.line_provider
+        .set_env("LINE_PROVIDER_DATA_DIR", copy.path().display().to_string());
     pair.line_provider.restart().await;
     // The older copy knows no result. That is no correction: the bet stays lost, and the copy is adopted, since it
     // leaves no event open that bets could be taken on.
     let database = pair.database.as_ref().unwrap().connect().await;
     wait_until("the older copy is adopted", PATIENCE, async || {
-        let feed = database.query_one("select generation from feed where suspended is null", &[]).await.ok()?;
+        let feed = database
+            .query_one("select generation from feed where suspended is null", &[])
+            .await
+            .ok()?;
         (feed.get::<_, i32>(0) == 2).then_some(())
     })
     .await;

@@ -1,6 +1,10 @@
 //! The pair as users run it: real processes, real Postgres, real HTTP, and `SIGKILL`.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod crashes;
 mod games;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_support::{Client, Service, TestDatabase, wait_until};
 use tempfile::TempDir;
+use test_support::{Client, Service, TestDatabase, wait_until};
 
 pub const TOKEN: &str = "an-operator-token-for-tests";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -50,7 +50,12 @@ impl Pair {
         for _ in 0..replicas {
             bet_makers.push(bet_maker(database.url(), &line_provider.url()).start().await);
         }
-        Self { line_provider, bet_makers, journal, database: Some(database) }
+        Self {
+            line_provider,
+            bet_makers,
+            journal,
+            database: Some(database),
+        }
     }
 
     pub fn operator(&self) -> Client {
@@ -70,7 +75,10 @@ impl Pair {
     /// Waits until the first bet-maker knows the event, then places a bet on it.
     pub async fn place_bet(&self, event_id: &str, stake: &str) -> Value {
         self.know(&self.bettor(), event_id).await;
-        let answer = self.bettor().post("/bets", &json!({"event_id": event_id, "stake": stake})).await;
+        let answer = self
+            .bettor()
+            .post("/bets", &json!({"event_id": event_id, "stake": stake}))
+            .await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()
     }
@@ -83,7 +91,10 @@ impl Pair {
     }
 
     pub async fn end_event(&self, id: &str, status: &str) {
-        let answer = self.operator().patch(&format!("/events/{id}"), &json!({"status": status})).await;
+        let answer = self
+            .operator()
+            .patch(&format!("/events/{id}"), &json!({"status": status}))
+            .await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
@@ -92,7 +103,11 @@ impl Pair {
         let path = format!("/bets/{}", bet["id"].as_str().unwrap());
         let bettor = self.bettor();
         wait_until(&format!("the bet is {status}"), PATIENCE, async || {
-            let bet = bettor.try_send("GET".parse().unwrap(), &path, &[], Vec::new()).await.ok()?.json();
+            let bet = bettor
+                .try_send("GET".parse().unwrap(), &path, &[], Vec::new())
+                .await
+                .ok()?
+                .json();
             (bet["status"] == status).then_some(bet)
         })
         .await
@@ -100,5 +115,7 @@ impl Pair {
 }
 
 pub fn in_an_hour() -> String {
-    shared_types::Timestamp::now().saturating_add(Duration::from_secs(3600)).to_string()
+    shared_types::Timestamp::now()
+        .saturating_add(Duration::from_secs(3600))
+        .to_string()
 }

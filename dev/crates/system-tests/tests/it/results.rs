@@ -12,16 +12,27 @@ async fn a_bet_is_won_corrected_to_lost_and_refunded() {
     let bet = pair.place_bet("final", "0.29").await;
     pair.end_event("final", "first_team_won").await;
     assert_eq!(pair.settled(&bet, "won").await["payout"], "0.53");
-    for (status, settled, payout) in
-        [("second_team_won", "lost", json!("0.00")), ("cancelled", "void", json!("0.29")), ("unfinished", "pending", json!(null))]
-    {
+    for (status, settled, payout) in [
+        ("second_team_won", "lost", json!("0.00")),
+        ("cancelled", "void", json!("0.29")),
+        ("unfinished", "pending", json!(null)),
+    ] {
         let correction = json!({"status": status, "reason": "the referee looked again"});
-        let answer = pair.operator().post("/events/final/corrections", &correction).await;
+        let answer = pair
+            .operator()
+            .post("/events/final/corrections", &correction)
+            .await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(pair.settled(&bet, settled).await["payout"], payout);
     }
-    let late = pair.bettor().post("/bets", &json!({"event_id": "final", "stake": "1.00"})).await;
-    assert_eq!((late.status, &late.json()["code"]), (409, &json!("betting_closed")));
+    let late = pair
+        .bettor()
+        .post("/bets", &json!({"event_id": "final", "stake": "1.00"}))
+        .await;
+    assert_eq!(
+        (late.status, &late.json()["code"]),
+        (409, &json!("betting_closed"))
+    );
 }
 
 #[actix_rt::test]
@@ -43,16 +54,27 @@ async fn bet_maker_registers_once_line_provider_is_there() {
     provider.terminate().await;
     let database = TestDatabase::empty().await;
     let maker = bet_maker(database.url(), &url).start_unready().await;
-    let refused = maker.client().post("/bets", &json!({"event_id": "e", "stake": "1.00"})).await;
-    assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("feed_stale")));
+    let refused = maker
+        .client()
+        .post("/bets", &json!({"event_id": "e", "stake": "1.00"}))
+        .await;
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (503, &json!("feed_stale"))
+    );
     provider.restart().await;
     maker.wait_until_ready(PATIENCE).await;
     let operator = provider.client().with_bearer(TOKEN);
     let subscription = wait_until("the callback is registered", PATIENCE, async || {
-        operator.get("/subscriptions").await.json()["items"].get(0).cloned()
+        operator.get("/subscriptions").await.json()["items"]
+            .get(0)
+            .cloned()
     })
     .await;
-    assert_eq!(subscription["url"], format!("{}/callbacks/line-provider", maker.url()));
+    assert_eq!(
+        subscription["url"],
+        format!("{}/callbacks/line-provider", maker.url())
+    );
 }
 
 #[actix_rt::test]
@@ -62,10 +84,18 @@ async fn results_arrive_through_the_log_alone_when_every_callback_is_lost() {
     let database = TestDatabase::empty().await;
     // Port 9 discards: callbacks go nowhere.
     let maker = bet_maker(database.url(), &provider.url())
-        .env("BET_MAKER_CALLBACK_URL", "http://127.0.0.1:9/callbacks/line-provider")
+        .env(
+            "BET_MAKER_CALLBACK_URL",
+            "http://127.0.0.1:9/callbacks/line-provider",
+        )
         .start()
         .await;
-    let pair = Pair { line_provider: provider, bet_makers: vec![maker], journal, database: Some(database) };
+    let pair = Pair {
+        line_provider: provider,
+        bet_makers: vec![maker],
+        journal,
+        database: Some(database),
+    };
     pair.create_event("e").await;
     let bet = pair.place_bet("e", "2.00").await;
     pair.end_event("e", "second_team_won").await;
@@ -75,10 +105,18 @@ async fn results_arrive_through_the_log_alone_when_every_callback_is_lost() {
 #[actix_rt::test]
 async fn events_end_by_themselves_at_their_deadline_and_their_bets_are_settled() {
     let journal = tempfile::tempdir().unwrap();
-    let provider = line_provider(journal.path()).env("LINE_PROVIDER_AUTO_RESULT", "random").start().await;
+    let provider = line_provider(journal.path())
+        .env("LINE_PROVIDER_AUTO_RESULT", "random")
+        .start()
+        .await;
     let database = TestDatabase::empty().await;
     let maker = bet_maker(database.url(), &provider.url()).start().await;
-    let pair = Pair { line_provider: provider, bet_makers: vec![maker], journal, database: Some(database) };
+    let pair = Pair {
+        line_provider: provider,
+        bet_makers: vec![maker],
+        journal,
+        database: Some(database),
+    };
     let deadline = shared_types::Timestamp::now().saturating_add(std::time::Duration::from_secs(3));
     let event = json!({"id": "soon", "odds": "2.00", "deadline": deadline});
     assert_eq!(pair.operator().post("/events", &event).await.status, 201);
@@ -89,7 +127,11 @@ async fn events_end_by_themselves_at_their_deadline_and_their_bets_are_settled()
         (bet["status"] != "pending").then_some(bet)
     })
     .await;
-    let expected = if settled["status"] == "won" { "2.00" } else { "0.00" };
+    let expected = if settled["status"] == "won" {
+        "2.00"
+    } else {
+        "0.00"
+    };
     assert_eq!(settled["payout"], expected, "{settled}");
 }
 
@@ -103,7 +145,9 @@ async fn three_replicas_take_and_settle_bets_side_by_side() {
         for replica in &pair.bet_makers {
             let bettor = replica.client();
             pair.know(&bettor, &id).await;
-            let bet = bettor.post("/bets", &json!({"event_id": id, "stake": "1.00"})).await;
+            let bet = bettor
+                .post("/bets", &json!({"event_id": id, "stake": "1.00"}))
+                .await;
             assert_eq!(bet.status, 201, "{bet:?}");
             bets.push(bet.json());
         }
@@ -113,6 +157,9 @@ async fn three_replicas_take_and_settle_bets_side_by_side() {
         assert_eq!(pair.settled(bet, "won").await["payout"], "1.85");
     }
     let database = pair.database.as_ref().unwrap().connect().await;
-    let booked = database.query_one("select count(*), sum(amount)::bigint from ledger", &[]).await.unwrap();
+    let booked = database
+        .query_one("select count(*), sum(amount)::bigint from ledger", &[])
+        .await
+        .unwrap();
     assert_eq!((booked.get::<_, i64>(0), booked.get::<_, i64>(1)), (18, 18 * 185));
 }
