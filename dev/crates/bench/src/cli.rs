@@ -41,7 +41,7 @@ pub struct Cli {
     bets: u32,
 
     /// Callbacks of a round
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     callbacks: u32,
 
     /// Events in the journal that line-provider starts with

@@ -118,6 +118,7 @@ impl Provider {
             connections: CREATORS,
             requests,
             expect,
+            expect_bytes: None,
             until: Until::AllSent,
             processor: None,
         };

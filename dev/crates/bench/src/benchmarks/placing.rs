@@ -126,6 +126,7 @@ impl Run<'_> {
             connections,
             requests: Arc::clone(&self.requests),
             expect: 201,
+            expect_bytes: None,
             until: Until::Elapsed(time),
             processor: None,
         };

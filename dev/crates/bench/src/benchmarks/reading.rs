@@ -46,6 +46,7 @@ pub async fn run(size: &Size, progress: &Progress) -> Result<Section> {
     let run = Run {
         size,
         progress,
+        bytes: answer.body.len(),
         processor: pinned.then_some(LOAD_PROCESSOR),
     };
     let (mut limit, mut ours) = (Vec::new(), Vec::new());
@@ -89,6 +90,8 @@ fn pin(provider: &Provider, section: &mut Section) -> bool {
 struct Run<'a> {
     size: &'a Size,
     progress: &'a Progress,
+    /// The length of every answer.
+    bytes: usize,
     processor: Option<usize>,
 }
 
@@ -99,6 +102,7 @@ impl Run<'_> {
             connections: CONNECTIONS,
             requests: [render("GET", "/events", address, None, "")].into(),
             expect: 200,
+            expect_bytes: Some(self.bytes),
             until: Until::Elapsed(self.size.load),
             processor: self.processor,
         };

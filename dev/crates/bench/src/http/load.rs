@@ -35,6 +35,8 @@ pub struct Load {
     pub requests: Arc<[Vec<u8>]>,
     /// Every other status is a fault.
     pub expect: u16,
+    /// Every other length of a body is a fault; `None`: any.
+    pub expect_bytes: Option<usize>,
     pub until: Until,
     /// The processor to stay on, if any.
     pub processor: Option<usize>,
@@ -111,11 +113,13 @@ impl Run {
         while let Some(request) = self.next_request() {
             let sent = Instant::now();
             match connection.exchange(request).await {
-                Ok((status, _)) if status == self.load.expect => {
+                Ok((status, body)) if self.is_expected(status, body) => {
                     latencies.push(sent.elapsed());
                     self.answered.fetch_add(1, Ordering::Relaxed);
                 }
-                Ok((status, body)) => self.fault(format!("{status} {}", excerpt(body))),
+                Ok((status, body)) => {
+                    self.fault(format!("{status}, {} bytes, {}", body.len(), excerpt(body)));
+                }
                 Err(error) => {
                     self.fault(format!("{error:#}"));
                     breaks += 1;
@@ -127,6 +131,11 @@ impl Run {
             }
         }
         latencies
+    }
+
+    fn is_expected(&self, status: u16, body: &[u8]) -> bool {
+        let load = &self.load;
+        status == load.expect && load.expect_bytes.is_none_or(|bytes| bytes == body.len())
     }
 
     fn next_request(&self) -> Option<&[u8]> {
