@@ -46,11 +46,9 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
                 format!("cannot listen on {} (BET_MAKER_LISTEN): {error}", settings.listen)
             })?;
             let app = App::connect(settings).await?;
-            app.run(
-                listener,
-                Box::pin(async { server::terminated().await.unwrap_or_default() }),
-            )
-            .await?;
+            let terminated = server::terminated()
+                .map_err(|error| format!("cannot listen for SIGTERM and SIGINT: {error}"))?;
+            app.run(listener, Box::pin(terminated)).await?;
         }
     }
     Ok(())

@@ -87,7 +87,7 @@
 //! })?;
 //! let handle = server.handle();
 //! let running = tokio::spawn(server);
-//! server::terminated().await?;
+//! server::terminated()?.await;
 //! handle.stop(true).await;
 //! running.await?
 //! # }

@@ -47,16 +47,17 @@ where
     Ok(server.run())
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
+/// Listens for SIGTERM and SIGINT from now on, and gives what resolves at the first of them.
 ///
 /// # Errors
 /// The process cannot listen for signals.
-pub async fn terminated() -> io::Result<()> {
+pub fn terminated() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

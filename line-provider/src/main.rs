@@ -36,8 +36,9 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
                 )
             })?;
             let app = App::open(settings, Clock::system())?;
-            let terminated = Box::pin(async { server::terminated().await.unwrap_or_default() });
-            app.run(listener, terminated).await?;
+            let terminated = server::terminated()
+                .map_err(|error| format!("cannot listen for SIGTERM and SIGINT: {error}"))?;
+            app.run(listener, Box::pin(terminated)).await?;
         }
     }
     Ok(())
