@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use actix_web::web;
 use futures_util::future::LocalBoxFuture;
@@ -20,6 +21,7 @@ use crate::feed::{Freshness, Inbox};
 use crate::http::{self, Callbacks};
 use crate::placing::{Placing, Writer};
 use crate::settler::Settler;
+use crate::store::feed::FeedState;
 use crate::store::migrate::{self, MigrateError};
 use crate::store::{Store, StoreError, feed};
 
@@ -171,14 +173,7 @@ fn readiness(store: Store, freshness: Arc<Freshness>) -> Readiness {
         let (store, freshness) = (store.clone(), freshness.clone());
         async move {
             let (database, line_provider) = match read_feed(&store).await {
-                Ok(Some(reason)) => (Dependency::up(), Dependency::down(reason)),
-                Ok(None) if freshness.is_fresh(std::time::Instant::now()) => {
-                    (Dependency::up(), Dependency::up())
-                }
-                Ok(None) => (
-                    Dependency::up(),
-                    Dependency::down("the log was not read to its head for too long"),
-                ),
+                Ok(state) => (Dependency::up(), followed(&state, &freshness)),
                 Err(error) => (Dependency::down(error.to_string()), Dependency::down("unknown")),
             };
             Dependencies::from([("database", database), ("line_provider", line_provider)])
@@ -186,8 +181,15 @@ fn readiness(store: Store, freshness: Arc<Freshness>) -> Readiness {
     })
 }
 
-/// Why acceptance is suspended, if it is.
-async fn read_feed(store: &Store) -> Result<Option<String>, StoreError> {
-    let state = feed::read(&mut *store.connection().await?).await?;
-    Ok(state.suspension.map(|suspension| suspension.reason))
+async fn read_feed(store: &Store) -> Result<FeedState, StoreError> {
+    feed::read(&mut *store.connection().await?).await
+}
+
+/// Whether line-provider's log is followed and freshly known.
+fn followed(state: &FeedState, freshness: &Freshness) -> Dependency {
+    match &state.suspension {
+        Some(suspension) => Dependency::down(&suspension.reason),
+        None if freshness.fresh_generation(Instant::now()) == Some(state.generation) => Dependency::up(),
+        None => Dependency::down("the log was not read to its head for too long"),
+    }
 }

@@ -9,6 +9,9 @@ use secrecy::SecretString;
 use shared_types::Instance;
 use shared_types::signature::{InvalidSecret, Secret};
 
+/// Two writers, two settlers, the inbox, the poller, and two for reading.
+const DATABASE_CONNECTIONS_MIN: u16 = 8;
+
 /// Takes bets on line-provider's events and settles each exactly once.
 #[derive(Debug, Parser)]
 #[command(name = "bet-maker", version, args_conflicts_with_subcommands = true)]
@@ -49,7 +52,7 @@ pub struct RawSettings {
     /// Postgres, such as postgres://user:password@host/database. Required. Migrations run at start.
     #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
     bet_maker_database_url: Option<SecretString>,
-    /// Most connections to Postgres.
+    /// Most connections to Postgres, 8 at least.
     #[arg(long, env = "BET_MAKER_DATABASE_CONNECTIONS", default_value_t = 16)]
     bet_maker_database_connections: u16,
     /// Where line-provider is.
@@ -104,7 +107,7 @@ pub enum InvalidSettings {
     Missing(&'static str),
     #[error("BET_MAKER_CALLBACK_SECRET: {0}")]
     Secret(#[from] InvalidSecret),
-    #[error("BET_MAKER_DATABASE_CONNECTIONS must be 4 at least")]
+    #[error("BET_MAKER_DATABASE_CONNECTIONS must be {DATABASE_CONNECTIONS_MIN} at least")]
     Connections,
     #[error("BET_MAKER_CALLBACK_URL is needed, because {0} is not an address that others reach")]
     CallbackUrl(SocketAddr),
@@ -129,8 +132,7 @@ impl TryFrom<RawSettings> for Settings {
         if callback_secrets.is_empty() {
             return Err(InvalidSettings::Missing("BET_MAKER_CALLBACK_SECRET"));
         }
-        // Two writers, two settlers, and something for the rest.
-        if raw.bet_maker_database_connections < 4 {
+        if raw.bet_maker_database_connections < DATABASE_CONNECTIONS_MIN {
             return Err(InvalidSettings::Connections);
         }
         let callback_url = raw.bet_maker_callback_url.filter(|url| !url.is_empty());

@@ -9,6 +9,7 @@ pub mod app;
 pub mod config;
 pub mod feed;
 pub mod http;
+pub mod news;
 pub mod placement;
 pub mod placing;
 pub mod settlement;

@@ -2,11 +2,10 @@
 //! holds the event's fence and brings the database's clock.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
-use shared_types::{BettorId, EventId, EventStatus, Money, Odds, Timestamp};
+use shared_types::{BettorId, EventId, EventStatus, IdempotencyKey, Money, Odds, Timestamp};
 
 /// What a bettor asks for, checked field by field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,33 +25,6 @@ pub enum OddsPolicy {
     Exactly(Odds),
     /// These or better ones; the bet gets the current odds.
     AtLeast(Odds),
-}
-
-/// A client's name for one placement: 1 to 255 visible ASCII characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IdempotencyKey(String);
-
-/// The text is not an idempotency key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 255 visible ASCII characters")]
-pub struct InvalidKey;
-
-impl IdempotencyKey {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for IdempotencyKey {
-    type Err = InvalidKey;
-
-    fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidKey)
-        }
-    }
 }
 
 /// What an idempotency key stands for: the same fingerprint means the same request, however it was spelt.

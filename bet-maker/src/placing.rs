@@ -126,8 +126,8 @@ impl Writer {
 
     async fn place(&self, tickets: &[Ticket]) -> Result<Vec<Answer>, StoreError> {
         let mut conn = self.store.connection().await?;
-        let halt = (!self.freshness.is_fresh(Instant::now())).then_some(Halt::FeedStale);
-        placements::place(&mut conn, tickets, halt).await
+        let fresh_generation = self.freshness.fresh_generation(Instant::now());
+        placements::place(&mut conn, tickets, fresh_generation).await
     }
 }
 

@@ -123,9 +123,49 @@ uuid_id! {
     Instance
 }
 
+/// A client's name for one request: 1 to 255 visible ASCII characters, as in the header `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey(Box<str>);
+
+/// The text is not an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 255 visible ASCII characters")]
+pub struct InvalidIdempotencyKey;
+
+impl IdempotencyKey {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for IdempotencyKey {
+    type Err = InvalidIdempotencyKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidIdempotencyKey> {
+        if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidIdempotencyKey)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_1_to_255_visible_characters() {
+        assert!("order-7".parse::<IdempotencyKey>().is_ok());
+        assert!("!".repeat(255).parse::<IdempotencyKey>().is_ok());
+        for bad in ["", &"x".repeat(256), "a b", "ä", "a\n"] {
+            assert_eq!(
+                bad.parse::<IdempotencyKey>(),
+                Err(InvalidIdempotencyKey),
+                "{bad:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_client_made_id_is_1_to_64_plain_characters() {

@@ -21,7 +21,7 @@ pub mod token;
 pub use bet::{Bet, BetStatus, VoidReason};
 pub use change::{Callback, Change, ChangeType, ChangesPage};
 pub use event::{Event, EventStatus};
-pub use ids::{BetId, BettorId, EventId, Instance, SubscriptionId};
+pub use ids::{BetId, BettorId, EventId, IdempotencyKey, Instance, SubscriptionId};
 pub use money::Money;
 pub use odds::Odds;
 pub use timestamp::Timestamp;

@@ -5,7 +5,8 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use shared_types::{Change, Instance};
 
 use super::history::{self, Break};
-use crate::store::changes::{Merged, Source, close_unconfirmed, count_unconfirmed, merge};
+use crate::news::Source;
+use crate::store::changes::{Merged, close_unconfirmed, count_unconfirmed, merge};
 use crate::store::feed::{Bookmark, FeedState, Suspension};
 use crate::store::{StoreError, feed};
 

@@ -17,6 +17,8 @@ pub enum Break {
     Rewritten { position: u64 },
     #[error("line-provider's log gives {revisions} revisions another content than the one that was learnt")]
     Contradicted { revisions: usize },
+    #[error("line-provider's log holds a change at position {position} that cannot be: {why}")]
+    Implausible { position: u64, why: &'static str },
     #[error("line-provider's page does not start where it was asked to, at {asked}")]
     Misplaced { asked: u64 },
 }
@@ -58,6 +60,13 @@ pub fn continued<'a>(bookmark: &Bookmark, page: &'a ChangesPage) -> Result<&'a [
     if !positions.eq((asked + 1..).take(page.items.len())) {
         return Err(Break::Misplaced { asked });
     }
+    for change in &page.items {
+        let position = change.position;
+        plausible(change).map_err(|(_, why)| Break::Implausible { position, why })?;
+    }
+    if page.items.is_empty() && page.head > bookmark.position {
+        return Err(Break::Misplaced { asked });
+    }
     let Some(digest) = &bookmark.digest else {
         return Ok(&page.items);
     };
@@ -68,6 +77,37 @@ pub fn continued<'a>(bookmark: &Bookmark, page: &'a ChangesPage) -> Result<&'a [
         }),
         None => Err(Break::Misplaced { asked }),
     }
+}
+
+/// Whether a change agrees with the event that it carries, and holds nothing that Postgres cannot.
+///
+/// # Errors
+/// The first member that is wrong, as a callback names it, and its rule.
+pub fn plausible(change: &Change) -> Result<(), (&'static str, &'static str)> {
+    let event = &change.event;
+    let counts = [
+        ("data.position", change.position),
+        ("data.revision", change.revision),
+    ];
+    if let Some((member, _)) = counts
+        .into_iter()
+        .find(|(_, count)| *count == 0 || i64::try_from(*count).is_err())
+    {
+        return Err((member, "must be 1 or more, and below 2^63"));
+    }
+    if event.id != change.event_id {
+        return Err(("data.event_id", "must be the id of the event"));
+    }
+    if event.revision != change.revision {
+        return Err(("data.revision", "must be the revision of the event"));
+    }
+    if event.title.contains('\0') {
+        return Err(("data.event.title", "must not hold U+0000"));
+    }
+    if event.status.is_final() && event.closed_at.is_none() {
+        return Err(("data.event.closed_at", "must be set once the status is final"));
+    }
+    Ok(())
 }
 
 /// The bookmark behind the last of `changes`, or as it was if there are none.
@@ -176,6 +216,42 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_contradicts_itself_stops_the_reading() {
+        type Spoil = fn(&mut Change);
+        let wrong: [(Spoil, &str); 6] = [
+            (|change| change.revision = 0, "must be 1 or more, and below 2^63"),
+            (
+                |change| change.revision = u64::MAX,
+                "must be 1 or more, and below 2^63",
+            ),
+            (
+                |change| change.event_id = "other".parse().unwrap(),
+                "must be the id of the event",
+            ),
+            (
+                |change| change.event.revision += 1,
+                "must be the revision of the event",
+            ),
+            (
+                |change| change.event.title = "a\0b".into(),
+                "must not hold U+0000",
+            ),
+            (
+                |change| change.event.status = EventStatus::Cancelled,
+                "must be set once the status is final",
+            ),
+        ];
+        for (spoil, why) in wrong {
+            let mut page = page(3..=4, 4);
+            spoil(&mut page.items[1]);
+            assert_eq!(
+                continued(&at(3), &page),
+                Err(Break::Implausible { position: 4, why })
+            );
+        }
+    }
+
+    #[test]
     fn a_page_with_a_gap_or_without_the_bookmark_is_misplaced() {
         assert_eq!(
             continued(&at(3), &page(4..=5, 5)),
@@ -189,5 +265,9 @@ mod tests {
             ..page(3..=3, 3)
         };
         assert_eq!(continued(&at(3), &empty), Err(Break::Misplaced { asked: 2 }));
+        assert_eq!(
+            continued(&Bookmark::start_of(instance(1)), &empty),
+            Err(Break::Misplaced { asked: 0 })
+        );
     }
 }

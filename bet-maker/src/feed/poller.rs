@@ -42,8 +42,10 @@ enum RoundError {
 /// Whether to go on at once.
 #[derive(Debug, PartialEq, Eq)]
 enum Round {
+    /// The log has more to read.
     More,
-    AtHead,
+    /// Its head was reached, or acceptance was suspended: a log that breaks each time must not be read in a spin.
+    Rest,
 }
 
 impl Poller {
@@ -53,11 +55,11 @@ impl Poller {
         loop {
             match self.round().await {
                 Ok(Round::More) => continue,
-                Ok(Round::AtHead) if away => {
+                Ok(Round::Rest) if away => {
                     away = false;
                     tracing::info!("the log can be read again");
                 }
-                Ok(Round::AtHead) => {}
+                Ok(Round::Rest) => {}
                 Err(error) if !away => {
                     away = true;
                     tracing::warn!(
@@ -84,10 +86,7 @@ impl Poller {
         metrics::gauge!("bet_maker_feed_suspended").set(if state.suspension.is_some() { 1.0 } else { 0.0 });
         match &state.suspension {
             None => self.follow(&state, asked_at).await,
-            Some(suspension) => {
-                self.freshness.lost();
-                self.reconcile(&state, suspension).await
-            }
+            Some(suspension) => self.reconcile(&state, suspension).await,
         }
     }
 
@@ -108,7 +107,7 @@ impl Poller {
             Read::Outdated => Ok(Round::More),
             Read::Contradicted(broken) => {
                 tracing::error!(reason = %broken, "acceptance of bets is suspended");
-                Ok(Round::More)
+                Ok(Round::Rest)
             }
             Read::Merged { merged, position } => {
                 if merged.due {
@@ -119,8 +118,8 @@ impl Poller {
                 if position < page.head {
                     return Ok(Round::More);
                 }
-                self.freshness.caught_up(asked_at);
-                Ok(Round::AtHead)
+                self.freshness.caught_up(asked_at, state.generation);
+                Ok(Round::Rest)
             }
         }
     }
@@ -138,7 +137,7 @@ impl Poller {
             Reconciled::Disagrees { events } => {
                 metrics::gauge!("bet_maker_feed_unconfirmed_events").set(gauge(events.unsigned_abs()));
                 tracing::debug!(events, %instance, "line-provider's log leaves events in doubt");
-                Ok(Round::AtHead)
+                Ok(Round::Rest)
             }
             Reconciled::Adopted { .. } => {
                 metrics::gauge!("bet_maker_feed_unconfirmed_events").set(0.0);
@@ -155,7 +154,7 @@ impl Poller {
         page: &shared_types::ChangesPage,
         broken: Break,
     ) -> Result<Round, RoundError> {
-        if matches!(broken, Break::Misplaced { .. }) {
+        if matches!(broken, Break::Misplaced { .. } | Break::Implausible { .. }) {
             return Err(RoundError::Page(broken));
         }
         tracing::error!(reason = %broken, "acceptance of bets is suspended");
@@ -166,7 +165,7 @@ impl Poller {
             &broken,
         )
         .await?;
-        Ok(Round::More)
+        Ok(Round::Rest)
     }
 
     async fn read_log(&self, after: u64) -> Result<shared_types::ChangesPage, CallError> {

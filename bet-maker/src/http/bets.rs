@@ -10,7 +10,7 @@ use serde::Deserialize;
 use shared_types::{Bet, BetId, BetStatus, BettorId, EventId, Money, Odds};
 
 use super::{State, codes};
-use crate::placement::{self, OddsPolicy, PlaceBet};
+use crate::placement::{OddsPolicy, PlaceBet};
 use crate::store::bets::{self, BetFilter};
 
 route_codes! {
@@ -50,22 +50,18 @@ fn check(request: &shared_types::bet::PlaceBet, key: IdempotencyKey) -> Result<P
         Some(bettor) => errors.check("bettor", bettor.parse::<BettorId>()).map(Some),
         None => Some(None),
     };
-    let key = match key.0 {
-        Some(key) => errors
-            .check("Idempotency-Key", key.parse::<placement::IdempotencyKey>())
-            .map(Some),
-        None => Some(None),
-    };
     let odds = check_odds(request, &mut errors);
-    let bet = event_id.zip(stake).zip(bettor).zip(key).zip(odds).map(
-        |((((event_id, stake), bettor), key), odds)| PlaceBet {
+    let bet = event_id
+        .zip(stake)
+        .zip(bettor)
+        .zip(odds)
+        .map(|(((event_id, stake), bettor), odds)| PlaceBet {
             event_id,
             stake,
             odds,
             bettor,
-            key,
-        },
-    );
+            key: key.0,
+        });
     errors.finish(bet)
 }
 

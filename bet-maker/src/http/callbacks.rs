@@ -2,16 +2,17 @@
 //! bytes before anything is read from them, and the answer is 2xx only once the change is durable.
 
 use actix_web::{HttpRequest, web};
-use http_edge::{Fail, NoContent, Problem, RawBody, codes as edge, route_codes};
+use http_edge::{Fail, FieldErrors, NoContent, Problem, RawBody, codes as edge, route_codes};
 use paperclip::actix::api_v2_operation;
 use serde::Deserialize;
 use shared_types::signature::{
     ID_HEADER, SIGNATURE_HEADER, Secret, SignedHeaders, TIMESTAMP_HEADER, Unverified, verify,
 };
-use shared_types::{Callback, ChangeType, Timestamp};
+use shared_types::{Callback, Change, ChangeType, Timestamp};
 
 use super::codes;
 use crate::feed::Inbox;
+use crate::feed::history::plausible;
 
 /// Callbacks are below 20 KiB; more is no callback.
 const LIMIT_BYTES: usize = 64 * 1024;
@@ -53,7 +54,7 @@ pub async fn receive(
     })?;
     let envelope: Envelope = body.json()?;
     if ChangeType::ALL.iter().any(|kind| kind.as_str() == envelope.kind) {
-        let change = check(body.json()?)?;
+        let change = check(body.json::<Callback>()?.data)?;
         callbacks.inbox.hand_in(change).await?;
     }
     Ok(NoContent)
@@ -75,26 +76,13 @@ fn authenticate(request: &HttpRequest, body: &[u8], secrets: &[Secret]) -> Resul
     verify(headers, body, secrets, Timestamp::now())
 }
 
-/// A change must agree with the event that it carries, and hold no text that Postgres cannot.
-fn check(callback: Callback) -> Result<shared_types::Change, Problem> {
-    let change = callback.data;
-    let mut errors = http_edge::FieldErrors::default();
-    if change.event.id != change.event_id {
-        errors.add("data.event_id", "must be the id of data.event");
+fn check(change: Change) -> Result<Change, Problem> {
+    let mut errors = FieldErrors::default();
+    match plausible(&change) {
+        Ok(()) => errors.finish(Some(change)),
+        Err((member, rule)) => {
+            errors.add(member, rule);
+            errors.finish(None)
+        }
     }
-    if change.event.revision != change.revision || change.revision == 0 {
-        errors.add("data.revision", "must be the revision of data.event, 1 or more");
-    } else if i64::try_from(change.revision).is_err() {
-        errors.add("data.revision", "must be below 2^63");
-    }
-    if i64::try_from(change.position).is_err() {
-        errors.add("data.position", "must be below 2^63");
-    }
-    if change.event.title.contains('\0') {
-        errors.add("data.event.title", "must not hold U+0000");
-    }
-    if change.event.closed_at.is_none() && change.event.status.is_final() {
-        errors.add("data.event.closed_at", "must be set once the status is final");
-    }
-    errors.finish(Some(change))
 }

@@ -127,6 +127,8 @@ fn store_problem(error: &StoreError) -> Problem {
         StoreError::Query(
             DieselError::BrokenTransactionManager | DieselError::RollbackErrorOnCommit { .. },
         ) => away(),
-        StoreError::Query(_) | StoreError::Corrupt(_) => Problem::new(&http_edge::codes::INTERNAL),
+        StoreError::Query(_) | StoreError::SettledTwice(_) | StoreError::Corrupt(_) => {
+            Problem::new(&http_edge::codes::INTERNAL)
+        }
     }
 }

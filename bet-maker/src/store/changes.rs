@@ -1,35 +1,26 @@
 //! Changes: the one way by which anything learnt of line-provider's events becomes durable.
 //!
 //! Whoever applies changes holds the feed's row, so that appliers of all replicas take turns, and then the
-//! fences of the events that change, exclusively. A higher revision wins, an equal one is no news, and the same
-//! revision with another content is kept as a conflict. A result that is news makes settlement due by raising
-//! the event's `result_seq` in the same transaction.
+//! fences of the events that change, exclusively. What is news is decided by [`crate::news`]; a revision with two
+//! contents is kept as a conflict. A result that is news makes settlement due by raising the event's `result_seq`
+//! in the same transaction.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Timestamptz};
 use diesel::upsert::excluded;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use shared_types::{Change, Event, EventId, Timestamp};
 use time::OffsetDateTime;
 
-use super::codes::{EventColumns, corrupt, event_status, to_bigint};
+use super::codes::{EventColumns, corrupt, event_status, to_bigint, to_count};
 use super::feed::Digest;
 use super::schema::functions::clock_timestamp;
 use super::schema::{events, feed_conflicts};
 use super::{StoreError, fence};
-
-/// How a change came, which decides how far it is believed about an event of an older generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Perhaps late: never believed over another generation; the log will tell.
-    Callback,
-    /// The log that is followed.
-    Log,
-    /// A log that has yet to prove that it agrees: it may confirm or contradict, and changes nothing.
-    Candidate,
-}
+use crate::news::{Known, News, Source, compare};
 
 /// What a run of changes did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,106 +31,6 @@ pub struct Merged {
     pub due: bool,
     /// Revisions that came with two contents.
     pub conflicts: usize,
-}
-
-/// An event as it stands, with what the merge needs beside the contract's fields.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Known {
-    event: Event,
-    generation: i32,
-    result_seq: i64,
-    result_revision: i64,
-}
-
-/// What a change is, beside what is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
-    Newer,
-    /// Nothing new, but it shows that the event is part of the candidate's history too.
-    Confirmed,
-    Old,
-    Conflict,
-}
-
-fn compare(known: Option<&Known>, event: &Event, generation: i32, source: Source) -> News {
-    let Some(known) = known else {
-        return match source {
-            Source::Candidate => News::Old,
-            Source::Callback | Source::Log => News::Newer,
-        };
-    };
-    match (generation.cmp(&known.generation), source) {
-        (Ordering::Less, _)
-        | (Ordering::Equal, Source::Candidate)
-        | (Ordering::Greater, Source::Callback) => News::Old,
-        (Ordering::Equal, Source::Callback | Source::Log) => {
-            match event.revision.cmp(&known.event.revision) {
-                Ordering::Greater => News::Newer,
-                Ordering::Less => News::Old,
-                Ordering::Equal if repeats(event, &known.event) => News::Old,
-                Ordering::Equal => News::Conflict,
-            }
-        }
-        (Ordering::Greater, Source::Log) => match (known.event.closed_at, event.closed_at) {
-            (None, _) => News::Newer,
-            // A history that forgot a result is behind; its silence is not a correction, nor is an older result.
-            (Some(_), None) => News::Old,
-            (Some(_), Some(_)) if event.updated_at > known.event.updated_at => News::Newer,
-            (Some(_), Some(_)) => News::Old,
-        },
-        (Ordering::Greater, Source::Candidate) => match event.revision.cmp(&known.event.revision) {
-            Ordering::Equal if repeats(event, &known.event) => News::Confirmed,
-            Ordering::Equal => News::Conflict,
-            Ordering::Less | Ordering::Greater => News::Old,
-        },
-    }
-}
-
-/// Whether `event` says what is known once more, perhaps at another time. We may know of an earlier close: adopting
-/// a history closes events.
-fn repeats(event: &Event, known: &Event) -> bool {
-    let content = |event: &Event| (event.title.clone(), event.odds, event.deadline, event.status);
-    let closes_no_earlier = match known.closed_at {
-        None => event.closed_at.is_none(),
-        Some(known) => event.closed_at.is_none_or(|closed_at| closed_at >= known),
-    };
-    content(event) == content(known) && closes_no_earlier
-}
-
-impl Known {
-    /// The row after `event` was taken over.
-    fn after(before: Option<&Self>, event: &Event, generation: i32) -> Self {
-        let closed_at = match (before.and_then(|known| known.event.closed_at), event.closed_at) {
-            (Some(before), Some(now)) => Some(before.min(now)),
-            (before, now) => before.or(now),
-        };
-        let event = Event {
-            closed_at,
-            ..event.clone()
-        };
-        let verdict = (event.status, event.closed_at);
-        let was = before.map_or((shared_types::EventStatus::Unfinished, None), |known| {
-            (known.event.status, known.event.closed_at)
-        });
-        let (result_seq, result_revision) =
-            before.map_or((0, 0), |known| (known.result_seq, known.result_revision));
-        if verdict == was {
-            Self {
-                event,
-                generation,
-                result_seq,
-                result_revision,
-            }
-        } else {
-            let result_revision = to_bigint(event.revision);
-            Self {
-                event,
-                generation,
-                result_seq: result_seq + 1,
-                result_revision,
-            }
-        }
-    }
 }
 
 /// Takes over what is new in `changes`, counting their revisions in `generation`. The caller holds the feed's
@@ -155,12 +46,6 @@ pub async fn merge(
 ) -> Result<Merged, StoreError> {
     if changes.is_empty() {
         return Ok(Merged::default());
-    }
-    if let Some(change) = changes
-        .iter()
-        .find(|change| i64::try_from(change.event.revision).is_err())
-    {
-        return Err(corrupt("revision", change.event.revision));
     }
     let known = find_known(tx, changes).await?;
     let mut merged = Merged::default();
@@ -222,8 +107,8 @@ async fn find_known(
                 Known {
                     event,
                     generation,
-                    result_seq,
-                    result_revision,
+                    result_seq: to_count(result_seq)?,
+                    result_revision: to_count(result_revision)?,
                 },
             ))
         })
@@ -266,8 +151,8 @@ impl From<Known> for Row {
             closed_at: event.closed_at.map(Timestamp::as_offset_date_time),
             created_at: event.created_at.as_offset_date_time(),
             updated_at: event.updated_at.as_offset_date_time(),
-            result_seq,
-            result_revision,
+            result_seq: to_bigint(result_seq),
+            result_revision: to_bigint(result_revision),
         }
     }
 }
@@ -344,11 +229,14 @@ pub async fn close_unconfirmed(tx: &mut AsyncPgConnection, generation: i32) -> R
         .select(events::id)
         .load(tx)
         .await?;
-    let fences: Vec<EventId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+    let fences = ids
+        .iter()
+        .map(|id| id.parse().map_err(|_| corrupt("event id", id)))
+        .collect::<Result<Vec<EventId>, _>>()?;
     fence::exclude(tx, &fences).await?;
     // No result becomes due by this: the fences see to it that every bet was placed before this clock is read.
     let closed = diesel::update(events::table.filter(events::id.eq_any(ids)))
-        .set(events::closed_at.eq(clock_timestamp().nullable()))
+        .set(events::closed_at.eq(sql::<Nullable<Timestamptz>>("least(deadline, clock_timestamp())")))
         .execute(tx)
         .await?;
     Ok(closed)

@@ -123,12 +123,3 @@ pub async fn exposure(conn: &mut AsyncPgConnection, id: &EventId) -> Result<Vec<
         })
         .collect()
 }
-
-/// How many events wait for settlement.
-pub async fn due(conn: &mut AsyncPgConnection) -> Result<i64, StoreError> {
-    Ok(events::table
-        .filter(events::settled_seq.lt(events::result_seq))
-        .count()
-        .get_result(conn)
-        .await?)
-}

@@ -37,6 +37,9 @@ pub enum StoreError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the database refused a statement")]
     Query(#[from] diesel::result::Error),
+    /// Settlement met a bet that was settled by the same result or a newer one already.
+    #[error("a bet on event {0} was settled already")]
+    SettledTwice(String),
     /// A row holds what no code of ours writes.
     #[error("the database holds a value that cannot be: {0}")]
     Corrupt(String),
@@ -87,11 +90,5 @@ impl Store {
     /// [`StoreError::Unavailable`] when none can be had within three seconds.
     pub async fn connection(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
         Ok(self.pool.get().await?)
-    }
-
-    /// Connections in use and the most there may be.
-    pub fn pool_use(&self) -> (usize, usize) {
-        let status = self.pool.status();
-        (status.size.saturating_sub(status.available), status.max_size)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl};
-use shared_types::{Bet, BetId, BetStatus, BettorId, Timestamp};
+use shared_types::{Bet, BetId, BetStatus, BettorId, IdempotencyKey, Timestamp};
 use time::OffsetDateTime;
 
 use super::bets::BetRow;
@@ -16,7 +16,7 @@ use super::codes::{corrupt, to_bigint};
 use super::schema::functions::{clock_timestamp, store_placements};
 use super::schema::{bets, feed, idempotency_keys};
 use super::{StoreError, events, fence};
-use crate::placement::{Acceptance, IdempotencyKey, PlaceBet, Refusal, decide};
+use crate::placement::{Acceptance, PlaceBet, Refusal, decide};
 use crate::settlement::potential_payout;
 
 /// A placement with the id that its bet will have.
@@ -49,23 +49,28 @@ pub enum Halt {
     FeedSuspended,
 }
 
-/// Decides and stores a batch; answers in its order. While `halt` says so, or the feed is suspended, nothing is
-/// stored.
+/// Decides and stores a batch; answers in its order. Nothing is stored while the feed is suspended, or follows
+/// another history than the one that is freshly known.
 ///
 /// # Errors
 /// [`StoreError`]: the batch is stored as a whole or not at all; unknown if the connection broke on commit.
 pub async fn place(
     conn: &mut AsyncPgConnection,
     tickets: &[Ticket],
-    halt: Option<Halt>,
+    fresh_generation: Option<i32>,
 ) -> Result<Vec<Answer>, StoreError> {
     conn.transaction(async |tx| {
         fence::share(tx, tickets.iter().map(|ticket| &ticket.bet.event_id)).await?;
-        let (suspended, now): (bool, OffsetDateTime) = feed::table
-            .select((feed::suspended.is_not_null(), clock_timestamp()))
+        let (suspended, generation, now): (bool, i32, OffsetDateTime) = feed::table
+            .select((feed::suspended.is_not_null(), feed::generation, clock_timestamp()))
             .first(tx)
             .await?;
-        if let Some(halt) = suspended.then_some(Halt::FeedSuspended).or(halt) {
+        let halt = match fresh_generation {
+            _ if suspended => Some(Halt::FeedSuspended),
+            Some(fresh) if fresh == generation => None,
+            _ => Some(Halt::FeedStale),
+        };
+        if let Some(halt) = halt {
             let earlier = find_earlier(tx, tickets.iter().filter_map(Ticket::key)).await?;
             let answer = |ticket| repeat(ticket, &earlier).unwrap_or(Answer::Halted(halt));
             return Ok(tickets.iter().map(answer).collect());
@@ -79,7 +84,10 @@ pub async fn place(
         let answer = |one: &Decided<'_>| {
             repeat(one.ticket, &earlier)
                 .or_else(|| one.follow(&leaders, &decided, now))
-                .unwrap_or_else(|| one.answer(now))
+                .unwrap_or_else(|| Answer::Decided {
+                    outcome: one.outcome(now),
+                    replayed: false,
+                })
         };
         Ok(decided.iter().map(answer).collect())
     })
@@ -157,12 +165,8 @@ impl Decided<'_> {
             .is_none_or(|key| leaders.get(key) == Some(&self.index))
     }
 
-    fn answer(&self, now: Timestamp) -> Answer {
-        let outcome = self.decision.map(|acceptance| self.ticket.bet(acceptance, now));
-        Answer::Decided {
-            outcome,
-            replayed: false,
-        }
+    fn outcome(&self, now: Timestamp) -> Result<Bet, Refusal> {
+        self.decision.map(|acceptance| self.ticket.bet(acceptance, now))
     }
 
     /// The answer to a ticket behind another of the same batch with the same key.
@@ -170,14 +174,16 @@ impl Decided<'_> {
         let leader = decided
             .get(*leaders.get(self.ticket.key()?)?)
             .filter(|leader| leader.index != self.index)?;
-        Some(match leader.answer(now) {
-            _ if leader.ticket.bet.fingerprint() != self.ticket.bet.fingerprint() => Answer::KeyReused,
-            Answer::Decided { outcome, .. } => Answer::Decided {
-                outcome,
-                replayed: true,
+        Some(
+            if leader.ticket.bet.fingerprint() == self.ticket.bet.fingerprint() {
+                Answer::Decided {
+                    outcome: leader.outcome(now),
+                    replayed: true,
+                }
+            } else {
+                Answer::KeyReused
             },
-            other => other,
-        })
+        )
     }
 }
 
@@ -198,7 +204,7 @@ async fn store<'a>(
                 None,
             ),
             Err(_) if key.is_none() => continue,
-            Err(refusal) => ((0, 0), Some(stored_refusal(refusal)?)),
+            Err(refusal) => ((0, 0), Some(stored_refusal(refusal))),
         };
         ids.push(*one.ticket.id.as_uuid());
         event_ids.push(bet.event_id.as_str());
@@ -232,8 +238,8 @@ async fn store<'a>(
         .collect())
 }
 
-fn stored_refusal(refusal: Refusal) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(refusal).map_err(|error| corrupt("refusal", error))
+fn stored_refusal(refusal: Refusal) -> serde_json::Value {
+    serde_json::to_value(refusal).expect("a refusal is made of words")
 }
 
 /// The first answer to a key.

@@ -146,10 +146,7 @@ async fn settle_all(
         );
         let settled: i64 = diesel::select(statement).get_result(tx).await?;
         if usize::try_from(settled) != Ok(asked) {
-            return Err(corrupt(
-                "settlement of a bet by the same or a newer result on event",
-                &event.id,
-            ));
+            return Err(StoreError::SettledTwice(event.id.clone()));
         }
     }
     Ok(asked)

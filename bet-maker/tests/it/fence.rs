@@ -4,8 +4,9 @@
 use std::rc::Rc;
 
 use bet_maker::feed::apply;
+use bet_maker::news::Source;
 use bet_maker::placement::{OddsPolicy, PlaceBet, Refusal};
-use bet_maker::store::changes::{Source, merge};
+use bet_maker::store::changes::merge;
 use bet_maker::store::placements::{Answer, Ticket, place};
 use bet_maker::store::{StoreError, fence};
 use diesel_async::SimpleAsyncConnection as _;
@@ -37,7 +38,7 @@ async fn placing(
 ) -> (i32, JoinHandle<Result<Vec<Answer>, StoreError>>) {
     let mut conn = actor(database.url()).await;
     let backend = backend_of(&mut conn).await;
-    let placed = actix_rt::spawn(async move { place(&mut conn, &tickets, None).await });
+    let placed = actix_rt::spawn(async move { place(&mut conn, &tickets, Some(1)).await });
     (backend, placed)
 }
 
@@ -144,7 +145,7 @@ async fn batches_and_results_over_the_same_events_never_wait_in_a_circle() {
             if shift % 2 == 0 {
                 order.reverse();
             }
-            accepted_here += accepted(&place(&mut conn, &order, None).await.unwrap());
+            accepted_here += accepted(&place(&mut conn, &order, Some(1)).await.unwrap());
         }
         accepted_here
     });

@@ -2,8 +2,9 @@
 //! no bet may be left behind: once a result is settled, no bet of its event is pending. A placement that takes its
 //! lock and reads in one statement is played too, so that the checker is known to see.
 
+use bet_maker::news::Source;
 use bet_maker::placement::{OddsPolicy, decide};
-use bet_maker::store::changes::{Source, merge};
+use bet_maker::store::changes::merge;
 use bet_maker::store::schema::functions::{clock_timestamp, store_placements};
 use bet_maker::store::{events, feed, fence};
 use diesel::prelude::*;

@@ -19,7 +19,6 @@ use crate::{
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
 
 /// What the caller believes about the resource (RFC 9110, 13.1.1). Our entity tags are revisions: `"3"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +105,7 @@ impl OperationModifier for IfMatch {
 
 /// The client's name for this request, if it gave one: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey(pub Option<String>);
+pub struct IdempotencyKey(pub Option<shared_types::IdempotencyKey>);
 
 impl FromRequest for IdempotencyKey {
     type Error = Problem;
@@ -118,23 +117,19 @@ impl FromRequest for IdempotencyKey {
         if lines.next().is_some() {
             return ready(Err(invalid_key("must be given once")));
         }
-        ready(match first.map(|line| line.as_bytes()) {
-            None => Ok(Self(None)),
-            Some(key)
-                if (1..=IDEMPOTENCY_KEY_MAX_BYTES).contains(&key.len())
-                    && key.iter().all(u8::is_ascii_graphic) =>
-            {
-                Ok(Self(Some(key.iter().copied().map(char::from).collect())))
-            }
-            Some(_) => Err(invalid_key("must be 1 to 255 visible ASCII characters")),
-        })
+        let Some(first) = first else {
+            return ready(Ok(Self(None)));
+        };
+        // What is not ASCII is no key either.
+        let key = first.to_str().unwrap_or_default().parse();
+        ready(key.map(|key| Self(Some(key))).map_err(invalid_key))
     }
 }
 
-fn invalid_key(message: &str) -> Problem {
+fn invalid_key(message: impl ToString) -> Problem {
     Refusal::InvalidFields(vec![FieldError {
         field: "Idempotency-Key",
-        message: message.to_owned(),
+        message: message.to_string(),
     }])
     .into()
 }
