@@ -9,7 +9,6 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const REQUEST_ID_MAX_BYTES: usize = 128;
 
@@ -36,7 +35,7 @@ impl Context {
             .cloned()
             .unwrap_or_else(new_request_id);
         let trace = headers
-            .get(TRACEPARENT)
+            .get(Traceparent::HEADER)
             .and_then(|value| Traceparent::parse(value.as_bytes()))
             .map_or_else(Traceparent::new, |parent| parent.child());
         Self { request_id, trace }
@@ -60,9 +59,9 @@ impl Context {
         self.request_id.clone()
     }
 
-    /// The header to send along with a call that this request causes.
-    pub fn traceparent(&self) -> String {
-        self.trace.to_string()
+    /// What to send along with a call that this request causes.
+    pub fn traceparent(&self) -> Traceparent {
+        self.trace
     }
 
     pub(crate) fn trace_id(&self) -> impl fmt::Display + use<> {
@@ -83,15 +82,22 @@ fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(text).expect("a UUID is visible ASCII")
 }
 
-/// W3C Trace Context, version 00: whose trace, and which of its spans is ours.
+/// W3C Trace Context, version 00: whose trace, and which of its spans is ours. It displays as the header's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Traceparent {
+pub struct Traceparent {
     trace_id: u128,
     span_id: u64,
     flags: u8,
 }
 
 impl Traceparent {
+    pub const HEADER: HeaderName = HeaderName::from_static("traceparent");
+
+    /// Of the request that this code works for, if any.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Context::traceparent).ok()
+    }
+
     fn new() -> Self {
         Self {
             trace_id: rand::random::<u128>().max(1),

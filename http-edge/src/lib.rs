@@ -110,7 +110,7 @@ pub mod server;
 pub mod telemetry;
 
 pub use codes::Refusal;
-pub use context::Context;
+pub use context::{Context, Traceparent};
 pub use extract::{ApiJson, ApiPath, ApiQuery, IdempotencyKey, IfMatch, Operator, OperatorToken, RawBody};
 pub use fields::FieldErrors;
 pub use health::{Dependencies, Dependency, DependencyStatus, Readiness};

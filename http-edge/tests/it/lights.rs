@@ -174,7 +174,7 @@ async fn trace() -> Result<Found<String>, Fail<NoCodes>> {
     )
     .await;
     assert_eq!(apart.unwrap(), context.traceparent());
-    Ok(Found::<String>::new(&context.traceparent()))
+    Ok(Found::<String>::new(&context.traceparent().to_string()))
 }
 
 /// Fails.

@@ -1,5 +1,6 @@
 //! One callback over HTTP: rendered, signed, sent, and what came of it.
 //!
+//! It goes on in the trace of the request that made the change, where this process still knows it.
 //! The body is the same on every attempt; timestamp and signature are of the attempt. One deadline stands over
 //! connecting, the answer's head and its body; of the body a few KiB are read, so that the connection can be used
 //! again. Delivered is what was answered with 2xx; redirects are not followed.
@@ -11,7 +12,8 @@ use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use actix_web::web::Bytes;
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::Version;
-use awc::{Client, Connector};
+use awc::{Client, ClientRequest, Connector};
+use http_edge::Traceparent;
 use shared_types::signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use shared_types::{Instance, Timestamp, change::message_id};
 
@@ -76,8 +78,12 @@ impl Receiver {
         let body = render(registration, change);
         let id = message_id(self.instance, change.position);
         let sent = async {
-            match self.send(registration, &id, body.clone(), now).await {
-                Err(error) if is_stale_connection(&error) => self.send(registration, &id, body, now).await,
+            let first = self.request(registration, &id, &body, change.trace, now);
+            match first.send_body(body.clone()).await {
+                Err(error) if is_stale_connection(&error) => {
+                    let second = self.request(registration, &id, &body, change.trace, now);
+                    second.send_body(body).await
+                }
                 answer => answer,
             }
         };
@@ -98,26 +104,28 @@ impl Receiver {
         outcome(status, retry_after)
     }
 
-    async fn send(
+    /// The request's head, signed for that body.
+    fn request(
         &self,
         registration: &Registration,
         id: &str,
-        body: Bytes,
+        body: &[u8],
+        trace: Option<Traceparent>,
         now: Timestamp,
-    ) -> Result<
-        awc::ClientResponse<impl futures_util::Stream<Item = Result<Bytes, awc::error::PayloadError>>>,
-        SendRequestError,
-    > {
-        let signature = registration.secret.sign(id, now, &body);
-        self.client
+    ) -> ClientRequest {
+        let signature = registration.secret.sign(id, now, body);
+        let request = self
+            .client
             .post(registration.url.uri())
             .insert_header((USER_AGENT, concat!("line-provider/", env!("CARGO_PKG_VERSION"))))
             .insert_header((CONTENT_TYPE, "application/json"))
             .insert_header((ID_HEADER, id))
             .insert_header((TIMESTAMP_HEADER, now.unix_seconds()))
-            .insert_header((SIGNATURE_HEADER, signature))
-            .send_body(body)
-            .await
+            .insert_header((SIGNATURE_HEADER, signature));
+        match trace {
+            Some(trace) => request.insert_header((Traceparent::HEADER, trace.to_string())),
+            None => request,
+        }
     }
 }
 
@@ -229,6 +237,7 @@ mod tests {
             kind: shared_types::ChangeType::Created,
             event_id: "e".parse().unwrap(),
             occurred_at: now,
+            trace: None,
             json: "{}".into(),
         };
         let receiver = Receiver::new(Instance::from_uuid(uuid::Uuid::nil()));

@@ -2,7 +2,8 @@
 
 use actix_web::web::{Bytes, Data};
 use http_edge::{
-    ApiJson, ApiPath, ApiQuery, Cursor, Fail, Found, IfMatch, Operator, Page, PageLimit, Problem, Upserted,
+    ApiJson, ApiPath, ApiQuery, Cursor, Fail, Found, IfMatch, Operator, Page, PageLimit, Problem,
+    Traceparent, Upserted,
 };
 use paperclip::actix::{
     Apiv2Schema, api_v2_operation,
@@ -117,7 +118,8 @@ async fn create_event(
     body: ApiJson<CreateEvent>,
 ) -> Result<Upserted<Event>, Fail<CreateEventCodes>> {
     let new = input::new_event(body.0)?;
-    let answer = services.writer.event(EventCommand::Create(new)).await?;
+    let command = EventCommand::Create(new);
+    let answer = services.writer.event(command, Traceparent::current()).await?;
     let event = &answer.entry.event;
     let reply = match answer.effect {
         Effect::Created => Upserted::created(event),
@@ -156,7 +158,8 @@ async fn change_event(
         if_match,
         update: input::update(body.0)?,
     };
-    Ok(found(&services.writer.event(command).await?.entry))
+    let answer = services.writer.event(command, Traceparent::current()).await?;
+    Ok(found(&answer.entry))
 }
 
 /// Correct a result that was wrong.
@@ -175,7 +178,8 @@ async fn correct_event(
         if_match,
         correction: input::correction(body.0)?,
     };
-    Ok(found(&services.writer.event(command).await?.entry))
+    let answer = services.writer.event(command, Traceparent::current()).await?;
+    Ok(found(&answer.entry))
 }
 
 fn found(entry: &Entry) -> Found<Event> {

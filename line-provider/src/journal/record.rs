@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
+use http_edge::Traceparent;
 use shared_types::{ChangeType, EventId, Instance, Timestamp};
 
 use super::checksum::Checksum;
@@ -22,6 +23,8 @@ pub struct Record {
     pub body: Arc<str>,
     /// Why a result was corrected.
     pub note: Option<String>,
+    /// The request that made the change. It is never stored: what is read from the journal has none.
+    pub trace: Option<Traceparent>,
 }
 
 /// A change of the log with its JSON, ready to be sent.
@@ -31,6 +34,8 @@ pub struct Logged {
     pub kind: ChangeType,
     pub event_id: EventId,
     pub occurred_at: Timestamp,
+    /// The request that made the change, unless it was read from the journal or made by this service itself.
+    pub trace: Option<Traceparent>,
     /// `{"position", "instance", "type", "event_id", "revision", "occurred_at", "event"}`
     pub json: Box<str>,
 }
@@ -45,6 +50,7 @@ impl Logged {
             occurred_at,
             body,
             note: _,
+            trace,
         } = record;
         let kind_word = kind.as_str();
         // None of these texts holds a character that JSON escapes.
@@ -56,6 +62,7 @@ impl Logged {
             kind: *kind,
             event_id: event_id.clone(),
             occurred_at: *occurred_at,
+            trace: *trace,
             json: json.into(),
         }
     }
@@ -136,6 +143,7 @@ impl Row {
                 occurred_at: Timestamp::from_unix_micros(self.occurred_at)?,
                 body: self.body.into(),
                 note: self.note,
+                trace: None,
             })
         };
         parsed().ok_or("a column holds what this program never writes")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http_edge::IfMatch;
+use http_edge::{IfMatch, Traceparent};
 use shared_types::{EventId, EventStatus, SubscriptionId};
 use tokio::sync::oneshot;
 
@@ -111,7 +111,7 @@ pub(super) type SubscriptionReply = oneshot::Sender<Result<SubscriptionAnswer, S
 /// A command in the queue, with where its answer goes.
 #[derive(Debug)]
 pub(super) enum Command {
-    Event(EventCommand, EventReply),
+    Event(EventCommand, Option<Traceparent>, EventReply),
     Subscription(SubscriptionCommand, SubscriptionReply),
     SaveCursors(Vec<(SubscriptionId, u64)>, oneshot::Sender<()>),
     /// Carry out what is queued and end.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use http_edge::Traceparent;
 use shared_types::SubscriptionId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -78,13 +79,17 @@ impl Writer {
         (Self { queue }, running)
     }
 
-    /// Decides a client's command about an event.
+    /// Decides a client's command about an event; `trace` is of the client's request.
     ///
     /// # Errors
     /// The refusal, or why there is no answer.
-    pub async fn event(&self, command: EventCommand) -> Result<EventAnswer, WriterError<EventRefusal>> {
+    pub async fn event(
+        &self,
+        command: EventCommand,
+        trace: Option<Traceparent>,
+    ) -> Result<EventAnswer, WriterError<EventRefusal>> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Command::Event(command, reply))?;
+        self.submit(Command::Event(command, trace, reply))?;
         settle(answer).await
     }
 
@@ -107,7 +112,7 @@ impl Writer {
     /// The refusal, or [`WriterError::Stopped`].
     pub async fn own_event(&self, command: EventCommand) -> Result<EventAnswer, WriterError<EventRefusal>> {
         let (reply, answer) = oneshot::channel();
-        self.wait_and_submit(Command::Event(command, reply)).await?;
+        self.wait_and_submit(Command::Event(command, None, reply)).await?;
         settle(answer).await
     }
 
@@ -223,8 +228,8 @@ impl Decider {
         let mut stop = false;
         for command in commands {
             match command {
-                Command::Event(command, reply) => {
-                    let answer = self.truth.decide_event(command, now, &mut batch);
+                Command::Event(command, trace, reply) => {
+                    let answer = self.truth.decide_event(command, trace, now, &mut batch);
                     answers.push(Answer::Event(reply, answer));
                 }
                 Command::Subscription(command, reply) => {

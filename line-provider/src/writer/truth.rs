@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http_edge::Traceparent;
 use shared_types::{ChangeType, Event, EventId, SubscriptionId, Timestamp};
 
 use super::command::{
@@ -20,6 +21,13 @@ use crate::subscription::{self, CallbackUrl, Registration};
 struct Known {
     entry: Arc<Entry>,
     creation: NewEvent,
+}
+
+/// What a change keeps of how it came about.
+struct Cause {
+    trace: Option<Traceparent>,
+    /// Why a result was corrected.
+    note: Option<String>,
 }
 
 /// What a batch of decisions makes true, once it is durable.
@@ -63,18 +71,20 @@ impl Truth {
     pub(super) fn decide_event(
         &mut self,
         command: EventCommand,
+        trace: Option<Traceparent>,
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<EventAnswer, EventRefusal> {
+        let mut cause = Cause { trace, note: None };
         let entry = match command {
-            EventCommand::Create(new) => return self.create(new, now, batch),
+            EventCommand::Create(new) => return self.create(new, now, cause, batch),
             EventCommand::Update { id, if_match, update } => {
                 let event = self.find(&id)?;
                 if_match
                     .check(event.revision)
                     .map_err(|_| EventRefusal::OtherRevision)?;
                 let decision = event::update(event, &update, now)?;
-                self.accept(&id, decision, None, batch)?
+                self.accept(&id, decision, cause, batch)?
             }
             EventCommand::Correct {
                 id,
@@ -86,11 +96,12 @@ impl Truth {
                     .check(event.revision)
                     .map_err(|_| EventRefusal::OtherRevision)?;
                 let decision = event::correct(event, &correction, now)?;
-                self.accept(&id, decision, Some(correction.reason), batch)?
+                cause.note = Some(correction.reason);
+                self.accept(&id, decision, cause, batch)?
             }
             EventCommand::FinishAtDeadline { id, status } => {
                 let decision = event::finish_at_deadline(self.find(&id)?, status, now)?;
-                self.accept(&id, decision, None, batch)?
+                self.accept(&id, decision, cause, batch)?
             }
         };
         Ok(EventAnswer {
@@ -108,6 +119,7 @@ impl Truth {
         &mut self,
         new: NewEvent,
         now: Timestamp,
+        cause: Cause,
         batch: &mut Batch,
     ) -> Result<EventAnswer, EventRefusal> {
         if let Some(known) = self.events.get(&new.id) {
@@ -123,7 +135,7 @@ impl Truth {
             creation: new,
         };
         self.events.insert(known.creation.id.clone(), known);
-        self.append(&entry, ChangeType::Created, None, batch);
+        self.append(&entry, ChangeType::Created, cause, batch);
         Ok(EventAnswer {
             entry,
             effect: Effect::Created,
@@ -134,7 +146,7 @@ impl Truth {
         &mut self,
         id: &EventId,
         decision: Decision,
-        note: Option<String>,
+        cause: Cause,
         batch: &mut Batch,
     ) -> Result<Arc<Entry>, EventRefusal> {
         let known = self.events.get_mut(id).ok_or(EventRefusal::NotFound)?;
@@ -143,11 +155,12 @@ impl Truth {
         };
         let entry = Arc::new(Entry::new(event));
         known.entry = Arc::clone(&entry);
-        self.append(&entry, kind, note, batch);
+        self.append(&entry, kind, cause, batch);
         Ok(entry)
     }
 
-    fn append(&mut self, entry: &Arc<Entry>, kind: ChangeType, note: Option<String>, batch: &mut Batch) {
+    fn append(&mut self, entry: &Arc<Entry>, kind: ChangeType, cause: Cause, batch: &mut Batch) {
+        let Cause { trace, note } = cause;
         self.head += 1;
         batch.writes.push(Write::Change(Record {
             position: self.head,
@@ -157,6 +170,7 @@ impl Truth {
             occurred_at: entry.event.updated_at,
             body: Arc::clone(&entry.json),
             note,
+            trace,
         }));
         batch.entries.push(Arc::clone(entry));
     }

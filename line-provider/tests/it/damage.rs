@@ -39,6 +39,7 @@ fn change(position: u64, kind: ChangeType, event: Event) -> Write {
         occurred_at: entry.event.updated_at,
         body: entry.json,
         note: None,
+        trace: None,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use awc::http::Method;
 use serde_json::{Value, json};
 use test_support::wait_until;
 
@@ -47,6 +48,48 @@ async fn a_change_is_called_back_signed_with_the_change_as_the_log_tells_it() {
         (&after["cursor"], &after["breaker"]),
         (&json!(1), &json!("closed"))
     );
+}
+
+#[actix_rt::test]
+async fn a_callback_goes_on_in_the_trace_of_the_request_on_each_attempt_but_not_after_a_restart() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let app = TestApp::start().await;
+    app.create("final").await;
+    let receiver = Receiver::start(|_, before| Answer::status(if before < 2 { 500 } else { 200 })).await;
+    let subscription = subscribe(&app, &receiver).await;
+    let header = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let headers = [("traceparent", header.as_str())];
+    let odds = json!({"odds": "3"});
+    let changed = app
+        .client
+        .send(Method::PATCH, "/events/final", &headers, Some(&odds))
+        .await;
+    assert_eq!(changed.status, 200);
+    caught_up(&app, &subscription["id"]).await;
+    let calls = receiver.calls();
+    assert_eq!(calls.len(), 3, "the retries read their change again");
+    for call in calls {
+        let sent = call.traceparent.unwrap();
+        assert!(sent.starts_with(&format!("00-{TRACE}-")), "{sent}");
+        assert!(!sent.contains("00f067aa0ba902b7"), "the span is our own: {sent}");
+    }
+
+    let path = format!("/subscriptions/{}", subscription["id"].as_str().unwrap());
+    app.client.patch(&path, &json!({"status": "paused"})).await;
+    app.client
+        .send(
+            Method::PATCH,
+            "/events/final",
+            &headers,
+            Some(&json!({"odds": "4"})),
+        )
+        .await;
+    let app = app.restart().await;
+    app.client.patch(&path, &json!({"status": "active"})).await;
+    let taken = receiver
+        .wait_for("the change from the journal", |taken| taken.len() == 2)
+        .await;
+    assert_eq!((taken[1].position(), &taken[1].traceparent), (3, &None));
 }
 
 #[actix_rt::test]

@@ -19,6 +19,7 @@ pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 #[derive(Clone, Debug)]
 pub struct Call {
     pub id: String,
+    pub traceparent: Option<String>,
     pub body: Value,
 }
 
@@ -141,8 +142,10 @@ async fn receive(request: HttpRequest, body: Bytes, scripted: web::Data<Scripted
         headers.insert(name, value.parse().unwrap());
     }
     Webhook::new(SECRET).unwrap().verify(&body, &headers).unwrap();
+    let traceparent = request.headers().get("traceparent");
     let call = Call {
         id: headers["webhook-id"].to_str().unwrap().to_owned(),
+        traceparent: traceparent.map(|value| value.to_str().unwrap().to_owned()),
         body: serde_json::from_slice(&body).unwrap(),
     };
     let script = Arc::clone(&scripted.script.lock().unwrap());

@@ -62,7 +62,7 @@ async fn a_full_queue_refuses_at_once_and_everything_taken_is_carried_out() {
             deadline: moment(DEADLINE),
         };
         let writer = writer.clone();
-        tokio::task::spawn_local(async move { writer.event(EventCommand::Create(new)).await })
+        tokio::task::spawn_local(async move { writer.event(EventCommand::Create(new), None).await })
     });
     let running: Vec<_> = commands.collect();
     // Every task runs up to its place in the queue, or its refusal.
