@@ -1,6 +1,6 @@
 //! A line-provider and some bet-makers over one database, as processes of their own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -33,6 +33,20 @@ pub fn bet_maker(database_url: &str, line_provider_url: &str) -> test_support::S
         .env("BET_MAKER_LINE_PROVIDER_URL", line_provider_url)
         .env("BET_MAKER_LINE_PROVIDER_TOKEN", TOKEN)
         .env("BET_MAKER_CALLBACK_SECRET", SECRET)
+}
+
+/// A program of this workspace, built beside this test.
+pub fn binary(name: &str) -> PathBuf {
+    let mut binary = std::env::current_exe().unwrap();
+    binary.pop();
+    binary.pop();
+    binary.push(name);
+    assert!(
+        binary.is_file(),
+        "{} is missing: cargo build -p {name}",
+        binary.display()
+    );
+    binary
 }
 
 impl Pair {
