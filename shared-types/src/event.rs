@@ -116,7 +116,7 @@ pub struct PatchEvent {
 pub struct CorrectEvent {
     /// The right status: another final one, or `unfinished` (betting stays closed).
     pub status: String,
-    /// Why, 1 to 500 characters; kept in the journal.
+    /// Why, 1 to 500 characters; kept in the journal, shown by no route.
     pub reason: String,
 }
 

@@ -19,12 +19,14 @@ pub enum SubscriptionStatus {
     Disabled,
 }
 
-/// Whether the receiver is being tried.
+/// How the last attempt to call back ended. Whatever it says, changes of events that did not fail are still sent at
+/// once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Apiv2Schema)]
 #[serde(rename_all = "snake_case")]
 pub enum Breaker {
+    /// The last attempt succeeded, or nothing that failed is left to be made again.
     Closed,
-    /// The last attempts failed; the next one is at `next_attempt_at`.
+    /// The last attempt failed, and the next one waits for `next_attempt_at`.
     Open,
 }
 
@@ -44,8 +46,12 @@ pub struct Subscription {
     /// Age of the oldest pending change in seconds; 0 if there is none.
     pub lag_seconds: u64,
     pub oldest_pending_at: Option<Timestamp>,
+    /// `open`: the last attempt failed, and the next one waits for `next_attempt_at`. Only the events whose changes
+    /// failed wait; others are still sent at once.
     pub breaker: Breaker,
+    /// When the first of the changes that failed is sent again; null where none waits.
     pub next_attempt_at: Option<Timestamp>,
+    /// Why the last failed attempt failed, until callbacks go through again; or why the subscription is disabled.
     pub last_error: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

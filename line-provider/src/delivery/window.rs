@@ -24,7 +24,7 @@ pub(super) const POSITIONS: usize = 10_000;
 pub(super) const PAYLOADS: usize = 512;
 /// Attempts under way at once, all of different events.
 pub(super) const IN_FLIGHT: usize = 32;
-/// How long a change is tried, from its first attempt on.
+/// How long a change is tried, from its first attempt by this process on.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// An attempt to make now.

@@ -164,7 +164,8 @@ async fn change_event(
 
 /// Correct a result that was wrong.
 ///
-/// Betting stays closed, also when the event is unfinished again.
+/// Betting stays closed, also when the event is unfinished again. The reason is kept in the journal for whoever looks
+/// into it later; no route shows it.
 #[api_v2_operation(operation_id = "correctEvent", tags("Events"))]
 async fn correct_event(
     _operator: Operator,
