@@ -12,10 +12,10 @@ use http_edge::{Dependency, OperatorToken, Readiness, server};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-use crate::auto_result::AutoResult;
+use crate::auto_result::DeadlineFinisher;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::config::{AutoResult as Ending, Settings};
+use crate::config::{AutoResult, Settings};
 use crate::delivery::{Delivery, Pulse};
 use crate::http::{self, Services};
 use crate::journal::{Journal, JournalError, Log};
@@ -105,8 +105,8 @@ impl App {
             .map_err(RunError::Http)?;
         let server_handle = server.handle();
         let mut serving = tokio::spawn(server);
-        if self.settings.auto_result == Ending::Random {
-            tokio::spawn(self.auto_result().run(is_stopping));
+        if self.settings.auto_result == AutoResult::Random {
+            tokio::spawn(self.deadline_finisher().run(is_stopping));
         }
         tracing::info!("listening on http://{address}");
         let ended = tokio::select! {
@@ -161,8 +161,8 @@ impl App {
         })
     }
 
-    fn auto_result(&self) -> AutoResult {
-        AutoResult {
+    fn deadline_finisher(&self) -> DeadlineFinisher {
+        DeadlineFinisher {
             catalogue: Arc::clone(&self.read_models.catalogue),
             log: Arc::clone(&self.read_models.log),
             writer: self.writer.clone(),

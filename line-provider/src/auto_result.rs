@@ -23,14 +23,14 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// What ends events at their deadline.
 #[derive(Clone)]
-pub struct AutoResult {
+pub struct DeadlineFinisher {
     pub catalogue: Arc<Catalogue>,
     pub log: Arc<Log>,
     pub writer: Writer,
     pub clock: Clock,
 }
 
-impl AutoResult {
+impl DeadlineFinisher {
     /// Runs until `stopping` turns true or the writer has stopped.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
         let mut head = self.log.watch();
@@ -63,7 +63,7 @@ impl AutoResult {
         let commands = due.into_iter().map(|entry| {
             let command = EventCommand::FinishAtDeadline {
                 id: entry.event.id.clone(),
-                status: winner(rand::random()),
+                status: random_winner(),
             };
             self.writer.own_event(command)
         });
@@ -75,8 +75,8 @@ impl AutoResult {
     }
 }
 
-fn winner(coin: bool) -> EventStatus {
-    if coin {
+fn random_winner() -> EventStatus {
+    if rand::random() {
         EventStatus::FirstTeamWon
     } else {
         EventStatus::SecondTeamWon

@@ -139,7 +139,7 @@ impl Engine {
                 outcome,
             } => {
                 let served = self.served.get_mut(&subscription)?;
-                if served.settle(&lane, outcome, Instant::now(), rand::random()) {
+                if served.note_outcome(&lane, outcome, Instant::now(), rand::random()) {
                     self.disable(subscription);
                 }
                 Some(subscription)

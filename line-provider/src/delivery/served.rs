@@ -98,7 +98,13 @@ impl Served {
     }
 
     /// Takes note of an attempt; `true` where the receiver is gone.
-    pub(super) fn settle(&mut self, lane: &EventId, outcome: Outcome, now: Instant, random: u32) -> bool {
+    pub(super) fn note_outcome(
+        &mut self,
+        lane: &EventId,
+        outcome: Outcome,
+        now: Instant,
+        random: u32,
+    ) -> bool {
         let id = self.posted.registration.id;
         let mut is_gone = false;
         match outcome {

@@ -14,6 +14,10 @@ use crate::subscription::{CallbackUrl, Patch, Register, Standing};
 const TITLE_MAX_CHARACTERS: usize = 200;
 const REASON_MAX_CHARACTERS: usize = 500;
 
+/// The event that `POST /events` asks for; without an id it gets a new one.
+///
+/// # Errors
+/// `invalid_field`, with every broken rule of id, title, odds and deadline.
 pub fn new_event(body: CreateEvent) -> Result<NewEvent, Problem> {
     let mut errors = FieldErrors::default();
     let id = match body.id {
@@ -34,6 +38,10 @@ pub fn new_event(body: CreateEvent) -> Result<NewEvent, Problem> {
     errors.finish(checked())
 }
 
+/// What `PATCH /events/{id}` asks for.
+///
+/// # Errors
+/// `invalid_field`, with every broken rule of title, odds, deadline and status.
 pub fn update(body: PatchEvent) -> Result<Update, Problem> {
     let mut errors = FieldErrors::default();
     let update = Update {
@@ -51,6 +59,10 @@ pub fn update(body: PatchEvent) -> Result<Update, Problem> {
     errors.finish(Some(update))
 }
 
+/// What `POST /events/{id}/corrections` asks for.
+///
+/// # Errors
+/// `invalid_field`, with every broken rule of status and reason.
 pub fn correction(body: CorrectEvent) -> Result<Correction, Problem> {
     let mut errors = FieldErrors::default();
     let status = errors.check("status", event_status(&body.status));
@@ -64,6 +76,10 @@ pub fn correction(body: CorrectEvent) -> Result<Correction, Problem> {
     errors.finish(checked())
 }
 
+/// What `POST /subscriptions` asks for, with an id and a secret in case that the subscription is new.
+///
+/// # Errors
+/// `invalid_field`, with every broken rule of url, event types and secret.
 pub fn register(body: CreateSubscription) -> Result<Register, Problem> {
     let mut errors = FieldErrors::default();
     let url = errors.check("url", body.url.parse::<CallbackUrl>());
@@ -84,6 +100,10 @@ pub fn register(body: CreateSubscription) -> Result<Register, Problem> {
     errors.finish(checked())
 }
 
+/// What `PATCH /subscriptions/{id}` asks for.
+///
+/// # Errors
+/// `invalid_field`, with every broken rule of url, event types and status.
 pub fn patch(body: PatchSubscription) -> Result<Patch, Problem> {
     let mut errors = FieldErrors::default();
     let patch = Patch {

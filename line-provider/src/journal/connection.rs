@@ -34,6 +34,10 @@ struct Finding {
 }
 
 /// Opens the file for the writer: refuses what is not ours or newer, checks its structure, brings it up to date.
+///
+/// # Errors
+/// [`JournalError::Foreign`], [`JournalError::Newer`], [`JournalError::Damaged`]; [`JournalError::Store`] where SQLite
+/// fails.
 pub(super) fn open_for_writing(file: &Path) -> Result<SqliteConnection, JournalError> {
     let mut connection = connect(file)?;
     let failed = |doing| move |source: diesel::result::Error| store_error(file, doing, source);

@@ -22,6 +22,9 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Makes the folder if it is missing, and locks it.
+    ///
+    /// # Errors
+    /// [`JournalError::InUse`] where another process holds it; [`JournalError::Folder`] where it cannot be used.
     pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Folder {
             folder: path.to_owned(),

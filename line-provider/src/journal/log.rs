@@ -44,6 +44,10 @@ impl Tail {
 }
 
 impl Log {
+    /// The log of that file, with its newest changes in memory.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or the changes cannot be read.
     pub(super) fn open(file: &Path, instance: Instance, head: u64) -> Result<Self, JournalError> {
         let tail = u64::try_from(TAIL).unwrap_or(u64::MAX);
         let (reader, changes) = Reader::open(file, instance, head.saturating_sub(tail), TAIL)?;

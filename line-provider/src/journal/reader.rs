@@ -34,6 +34,9 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Opens the file, and gives up to `limit` changes after that position.
+    ///
+    /// # Errors
+    /// [`JournalError::Store`] where SQLite fails; [`JournalError::Damaged`] for a change that does not add up.
     pub(super) fn open(
         file: &Path,
         instance: Instance,
@@ -58,6 +61,9 @@ impl Reader {
     }
 
     /// Up to `limit` changes after that position.
+    ///
+    /// # Errors
+    /// As [`Reader::open`]; [`JournalError::Closed`] where the reading thread has ended.
     pub(super) async fn read(&self, after: u64, limit: usize) -> Result<Changes, JournalError> {
         let (reply, answer) = oneshot::channel();
         let request = Request { after, limit, reply };

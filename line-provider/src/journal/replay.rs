@@ -44,7 +44,10 @@ struct Ends {
     newest: Option<Record>,
 }
 
-/// The journal's row about itself.
+/// The journal's row about itself; a new journal has none.
+///
+/// # Errors
+/// [`JournalError::Damaged`] where it does not match its checksum; [`JournalError::Store`] where SQLite fails.
 pub(super) fn read_instance(
     connection: &mut SqliteConnection,
     file: &Path,
@@ -73,6 +76,10 @@ pub(super) fn instance_checksum(instance: Instance, created_at: i64) -> i64 {
     Checksum::new("journal", instance).number(created_at).finish()
 }
 
+/// Everything that the journal holds.
+///
+/// # Errors
+/// [`JournalError::Damaged`] for whatever does not add up; [`JournalError::Store`] where SQLite fails.
 pub(super) fn read(
     connection: &mut SqliteConnection,
     file: &Path,

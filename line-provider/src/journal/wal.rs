@@ -20,9 +20,11 @@ const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
 
 /// Two running sums over pairs of 32-bit words.
 type Sums = (u32, u32);
+/// Reads a word in the byte order that the sums are made over.
+type ReadWord = fn([u8; 4]) -> u32;
 
 struct Header {
-    big_endian: bool,
+    read_word: ReadWord,
     page_bytes: usize,
     salt: [u8; 8],
     sums: Sums,
@@ -37,6 +39,9 @@ struct Frame {
 }
 
 /// Refuses a damaged write-ahead log of that database; a missing, empty or cut off one is fine.
+///
+/// # Errors
+/// [`JournalError::Damaged`]; [`JournalError::Store`] where it cannot be read.
 pub(super) fn check(database: &Path) -> Result<(), JournalError> {
     let mut name = database.as_os_str().to_owned();
     name.push("-wal");
@@ -95,9 +100,9 @@ fn find_damage(file: &Path) -> io::Result<Option<String>> {
 
 impl Header {
     fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
-        let big_endian = match word(bytes, 0)? {
-            MAGIC_LITTLE_ENDIAN => false,
-            MAGIC_BIG_ENDIAN => true,
+        let read_word: ReadWord = match word(bytes, 0)? {
+            MAGIC_LITTLE_ENDIAN => u32::from_le_bytes,
+            MAGIC_BIG_ENDIAN => u32::from_be_bytes,
             _ => return None,
         };
         let page_bytes = usize::try_from(word(bytes, 8)?).ok()?;
@@ -105,11 +110,11 @@ impl Header {
             return None;
         }
         let sums = (word(bytes, 24)?, word(bytes, 28)?);
-        if summed((0, 0), bytes.get(..24)?, big_endian) != sums {
+        if summed((0, 0), bytes.get(..24)?, read_word) != sums {
             return None;
         }
         Some(Self {
-            big_endian,
+            read_word,
             page_bytes,
             salt: bytes.get(16..24)?.try_into().ok()?,
             sums,
@@ -124,21 +129,16 @@ impl Frame {
             return None;
         }
         let sums = (word(head, 16)?, word(head, 20)?);
-        let found = summed(before, head.get(..8)?, header.big_endian);
+        let found = summed(before, head.get(..8)?, header.read_word);
         Some(Self {
-            is_good: summed(found, page, header.big_endian) == sums,
+            is_good: summed(found, page, header.read_word) == sums,
             ends_transaction: word(head, 4)? != 0,
             sums,
         })
     }
 }
 
-fn summed((mut first, mut second): Sums, bytes: &[u8], big_endian: bool) -> Sums {
-    let read = if big_endian {
-        u32::from_be_bytes
-    } else {
-        u32::from_le_bytes
-    };
+fn summed((mut first, mut second): Sums, bytes: &[u8], read: ReadWord) -> Sums {
     for pair in bytes.chunks_exact(8) {
         if let [a, b, c, d, e, f, g, h] = *pair {
             first = first.wrapping_add(read([a, b, c, d])).wrapping_add(second);

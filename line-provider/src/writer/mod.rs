@@ -90,7 +90,7 @@ impl Writer {
     ) -> Result<EventAnswer, WriterError<EventRefusal>> {
         let (reply, answer) = oneshot::channel();
         self.submit(Command::Event(command, trace, reply))?;
-        settle(answer).await
+        answered(answer).await
     }
 
     /// Decides a client's command about a subscription.
@@ -103,7 +103,7 @@ impl Writer {
     ) -> Result<SubscriptionAnswer, WriterError<SubscriptionRefusal>> {
         let (reply, answer) = oneshot::channel();
         self.submit(Command::Subscription(command, reply))?;
-        settle(answer).await
+        answered(answer).await
     }
 
     /// Like [`Writer::event`] for this service's own commands, which wait for a place in the queue.
@@ -113,7 +113,7 @@ impl Writer {
     pub async fn own_event(&self, command: EventCommand) -> Result<EventAnswer, WriterError<EventRefusal>> {
         let (reply, answer) = oneshot::channel();
         self.wait_and_submit(Command::Event(command, None, reply)).await?;
-        settle(answer).await
+        answered(answer).await
     }
 
     /// Like [`Writer::subscription`] for this service's own commands, which wait for a place in the queue.
@@ -127,7 +127,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.wait_and_submit(Command::Subscription(command, reply))
             .await?;
-        settle(answer).await
+        answered(answer).await
     }
 
     /// Makes durable how far subscriptions were served. Nothing happens if the writer has stopped: what is not
@@ -168,7 +168,7 @@ impl Writer {
     }
 }
 
-async fn settle<T, R: std::error::Error>(
+async fn answered<T, R: std::error::Error>(
     answer: oneshot::Receiver<Result<T, R>>,
 ) -> Result<T, WriterError<R>> {
     match answer.await {
