@@ -170,6 +170,8 @@ fn is_stale_connection(error: &SendRequestError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     #[test]
@@ -189,37 +191,31 @@ mod tests {
     }
 
     /// Answers the first request of its first connection, hangs up on the second, and serves a second connection.
-    fn serve_with_a_stale_connection() -> (u16, std::thread::JoinHandle<()>) {
-        use std::io::{Read as _, Write as _};
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let receive = |connection: &mut std::net::TcpStream| {
-            let mut request = Vec::new();
-            let mut buffer = [0; 4096];
-            while !request.ends_with(b"}}") {
-                let length = connection.read(&mut buffer).unwrap();
-                assert!(length > 0);
-                request.extend_from_slice(&buffer[..length]);
-            }
-        };
-        let serving = std::thread::spawn(move || {
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-            let (mut first, _) = listener.accept().unwrap();
-            receive(&mut first);
-            first.write_all(answer).unwrap();
-            receive(&mut first);
-            drop(first);
-            let (mut second, _) = listener.accept().unwrap();
-            receive(&mut second);
-            second.write_all(answer).unwrap();
-        });
-        (port, serving)
+    async fn serve_with_a_stale_connection(listener: tokio::net::TcpListener) {
+        const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let (mut first, _) = listener.accept().await.unwrap();
+        receive(&mut first).await;
+        first.write_all(ANSWER).await.unwrap();
+        receive(&mut first).await;
+        drop(first);
+        let (mut second, _) = listener.accept().await.unwrap();
+        receive(&mut second).await;
+        second.write_all(ANSWER).await.unwrap();
+    }
+
+    async fn receive(connection: &mut tokio::net::TcpStream) {
+        let mut request = Vec::new();
+        while !request.ends_with(b"}}") {
+            assert!(connection.read_buf(&mut request).await.unwrap() > 0);
+        }
     }
 
     #[actix_web::test]
     async fn a_pooled_connection_that_was_closed_costs_no_attempt() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (port, serving) = serve_with_a_stale_connection();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = actix_web::rt::spawn(serve_with_a_stale_connection(listener));
         let now = Timestamp::now();
         let fresh = (
             shared_types::SubscriptionId::from_uuid(uuid::Uuid::nil()),
@@ -247,6 +243,9 @@ mod tests {
                 Outcome::Delivered
             );
         }
-        serving.join().unwrap();
+        tokio::time::timeout(2 * DEADLINE, serving)
+            .await
+            .unwrap()
+            .unwrap();
     }
 }

@@ -1,11 +1,7 @@
 //! Events that end by themselves at their deadline.
 
-use std::time::Duration;
-
-use line_provider::clock::Clock;
 use line_provider::config::AutoResult;
 use serde_json::{Value, json};
-use shared_types::Timestamp;
 use tempfile::TempDir;
 use test_support::wait_until;
 
@@ -19,32 +15,40 @@ async fn finished(app: &TestApp, id: &str) -> Value {
     .await
 }
 
-fn in_ms(ms: u64) -> String {
-    Timestamp::now()
-        .saturating_add(Duration::from_millis(ms))
-        .to_string()
-}
+/// Just before [`DEADLINE`]: the service looks at its clock again after the 20 ms that are left by it.
+const JUST_BEFORE: &str = "2027-06-01T17:59:59.98Z";
+/// Soon after [`DEADLINE`].
+const SOON_AFTER: &str = "2027-06-01T18:00:00.02Z";
 
 #[actix_rt::test]
 async fn an_event_gets_a_winner_at_its_deadline_and_not_before() {
-    let app = TestApp::start_in(TempDir::new().unwrap(), Clock::system(), AutoResult::Random).await;
-    app.create("far").await;
-    let deadline = in_ms(300);
-    let body = json!({"id": "soon", "odds": "1.5", "deadline": deadline});
-    assert_eq!(app.client.post("/events", &body).await.status, 201);
-    let event = finished(&app, "soon").await;
+    let clock = ManualClock::at(JUST_BEFORE);
+    let app = TestApp::start_in(TempDir::new().unwrap(), clock.clock(), AutoResult::Random).await;
+    app.create("first").await;
+    let mut next = new_event("next");
+    next["deadline"] = json!(SOON_AFTER);
+    assert_eq!(app.client.post("/events", &next).await.status, 201);
+    assert_eq!(app.event("first").await["status"], "unfinished");
+
+    clock.set(DEADLINE);
+    let event = finished(&app, "first").await;
     assert!(["first_team_won", "second_team_won"].contains(&event["status"].as_str().unwrap()));
-    assert_eq!(event["closed_at"], deadline.as_str());
-    assert_eq!(app.event("far").await["status"], "unfinished");
+    assert_eq!(event["closed_at"], DEADLINE);
+    assert_eq!(app.event("next").await["status"], "unfinished");
+
+    clock.set(SOON_AFTER);
+    assert_eq!(finished(&app, "next").await["closed_at"], SOON_AFTER);
 }
 
 #[actix_rt::test]
 async fn a_deadline_that_is_moved_is_kept_at_its_new_time() {
-    let app = TestApp::start_in(TempDir::new().unwrap(), Clock::system(), AutoResult::Random).await;
+    let clock = ManualClock::at("2027-06-01T12:00:00Z");
+    let app = TestApp::start_in(TempDir::new().unwrap(), clock.clock(), AutoResult::Random).await;
     app.create("final").await;
-    let sooner = in_ms(300);
+    let sooner = "2027-06-01T12:00:00.02Z";
     app.patch("final", json!({"deadline": sooner})).await;
-    assert_eq!(finished(&app, "final").await["closed_at"], sooner.as_str());
+    clock.set(sooner);
+    assert_eq!(finished(&app, "final").await["closed_at"], sooner);
 }
 
 #[actix_rt::test]
