@@ -59,15 +59,17 @@ async fn events_with_one_deadline_are_paged_by_id() {
             .await;
     }
     let (mut all, mut cursor) = (Vec::new(), String::new());
-    loop {
+    // As many pages as there are events, so that pages without an end fail the test.
+    for _ in 0..5 {
         let page = app.list_events(&format!("?limit=1{cursor}")).await.json();
         all.extend(ids(&page).iter().map(ToString::to_string));
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
+            None => cursor.clear(),
         }
     }
     assert_eq!(all, ["-", "B", "_", "a", "b"]);
+    assert_eq!(cursor, "", "the last page has no cursor");
 }
 
 #[actix_rt::test]

@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use futures_util::future::{join, join_all};
 use serde_json::json;
 use shared_types::EventStatus;
+use test_support::wait_until;
 
-use crate::harness::{Signed, TestApp};
+use crate::harness::{PATIENCE, Signed, TestApp};
 
 const EVENTS: usize = 6;
 
@@ -46,9 +47,10 @@ async fn three_replicas_settle_every_bet_exactly_once_while_placing_goes_on() {
     let results = async {
         for (n, id) in ids.iter().enumerate() {
             // Later results meet more bets. Counted are answers, not bets: the fewer events are open, the fewer bets.
-            while answered.get() < n * 30 {
-                tokio::task::yield_now().await;
-            }
+            wait_until("more answers", PATIENCE, async || {
+                (answered.get() >= n * 30).then_some(())
+            })
+            .await;
             let status = [
                 EventStatus::FirstTeamWon,
                 EventStatus::SecondTeamWon,
