@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::web;
 use futures_util::future::LocalBoxFuture;
@@ -23,12 +23,15 @@ use crate::placing::{Placing, Writer};
 use crate::settler::Settler;
 use crate::store::feed::FeedState;
 use crate::store::migrate::{self, MigrateError};
-use crate::store::{Store, StoreError, feed};
+use crate::store::{Store, StoreError, feed, within};
 
 /// Two keep both Postgres and this process busy: one batch is decided while the other is committed.
 const WRITERS: usize = 2;
 /// Two, so that a large event does not hold up small ones.
 const SETTLERS: usize = 2;
+
+/// What asks for readiness does not wait long.
+const READY_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Everything but the socket. Made by [`App::connect`], used up by [`App::run`].
 pub struct App {
@@ -182,7 +185,10 @@ fn readiness(store: Store, freshness: Arc<Freshness>) -> Readiness {
 }
 
 async fn read_feed(store: &Store) -> Result<FeedState, StoreError> {
-    feed::read(&mut *store.connection().await?).await
+    within(READY_DEADLINE, async {
+        feed::read(&mut *store.connection().await?).await
+    })
+    .await
 }
 
 /// Whether line-provider's log is followed and freshly known.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::feed::Freshness;
 use crate::placement::{PlaceBet, Refusal};
 use crate::store::placements::{self, Answer, Halt, Ticket};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, WORK_DEADLINE, within};
 
 const WAITING: usize = 4096;
 /// Also bounds how many fences one transaction holds.
@@ -125,9 +125,12 @@ impl Writer {
     }
 
     async fn place(&self, tickets: &[Ticket]) -> Result<Vec<Answer>, StoreError> {
-        let mut conn = self.store.connection().await?;
-        let fresh_generation = self.freshness.fresh_generation(Instant::now());
-        placements::place(&mut conn, tickets, fresh_generation).await
+        within(WORK_DEADLINE, async {
+            let mut conn = self.store.connection().await?;
+            let fresh_generation = || self.freshness.fresh_generation(Instant::now());
+            placements::place(&mut conn, tickets, fresh_generation).await
+        })
+        .await
     }
 }
 

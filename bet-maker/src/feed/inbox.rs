@@ -7,7 +7,7 @@ use shared_types::Change;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::apply::{self, Received};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, WORK_DEADLINE, within};
 
 const WAITING: usize = 1024;
 const BATCH: usize = 128;
@@ -100,13 +100,16 @@ impl Clerk {
 
     async fn receive(&self, changes: Vec<Change>) -> Result<Received, StoreError> {
         let asked = changes.len();
-        let mut conn = self.store.connection().await?;
-        let received = apply::receive(&mut conn, changes).await?;
+        let received = within(WORK_DEADLINE, async {
+            apply::receive(&mut *self.store.connection().await?, changes).await
+        })
+        .await?;
         metrics::counter!("bet_maker_callback_changes_total").increment(asked.try_into().unwrap_or(u64::MAX));
         if received.merged.due {
             self.wake_settler.notify_one();
         }
-        if received.followed.is_none() {
+        // The log tells whether the history was rewritten.
+        if received.followed.is_none() || received.merged.conflicts > 0 {
             self.wake_poller.notify_one();
         }
         Ok(received)

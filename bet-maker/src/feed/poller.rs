@@ -12,7 +12,7 @@ use super::apply::{self, Read, Reconciled};
 use super::client::{CallError, LineProvider};
 use super::history::{self, Break, continued, reaches};
 use crate::store::feed::{Bookmark, FeedState, Suspension};
-use crate::store::{Store, StoreError, feed};
+use crate::store::{Store, StoreError, WORK_DEADLINE, feed, within};
 
 /// Clocks further apart than this are worth a word: a bet near the deadline is judged by the database's.
 const CLOCK_ALARM_S: f64 = 0.25;
@@ -82,7 +82,10 @@ impl Poller {
 
     async fn round(&self) -> Result<Round, RoundError> {
         let asked_at = Instant::now();
-        let state = feed::read(&mut *self.store.connection().await?).await?;
+        let state = within(WORK_DEADLINE, async {
+            feed::read(&mut *self.store.connection().await?).await
+        })
+        .await?;
         metrics::gauge!("bet_maker_feed_suspended").set(if state.suspension.is_some() { 1.0 } else { 0.0 });
         match &state.suspension {
             None => self.follow(&state, asked_at).await,
@@ -102,8 +105,10 @@ impl Poller {
             Ok(changes) => changes,
             Err(broken) => return self.suspend(state, &page, broken).await,
         };
-        let mut conn = self.store.connection().await?;
-        match apply::follow(&mut conn, state, &bookmark, changes).await? {
+        let followed = within(WORK_DEADLINE, async {
+            apply::follow(&mut *self.store.connection().await?, state, &bookmark, changes).await
+        });
+        match followed.await? {
             Read::Outdated => Ok(Round::More),
             Read::Contradicted(broken) => {
                 tracing::error!(reason = %broken, "acceptance of bets is suspended");
@@ -130,9 +135,12 @@ impl Poller {
             Ok(changes) => changes,
             Err(broken) => return self.suspend(state, &page, broken).await,
         };
-        let mut conn = self.store.connection().await?;
         let instance = page.instance;
-        match apply::reconcile(&mut conn, state, suspension, changes, page.head).await? {
+        let reconciled = within(WORK_DEADLINE, async {
+            let mut conn = self.store.connection().await?;
+            apply::reconcile(&mut conn, state, suspension, changes, page.head).await
+        });
+        match reconciled.await? {
             Reconciled::Going | Reconciled::Outdated => Ok(Round::More),
             Reconciled::Disagrees { events } => {
                 metrics::gauge!("bet_maker_feed_unconfirmed_events").set(gauge(events.unsigned_abs()));
@@ -158,12 +166,10 @@ impl Poller {
             return Err(RoundError::Page(broken));
         }
         tracing::error!(reason = %broken, "acceptance of bets is suspended");
-        apply::suspend(
-            &mut *self.store.connection().await?,
-            state,
-            page.instance,
-            &broken,
-        )
+        within(WORK_DEADLINE, async {
+            let mut conn = self.store.connection().await?;
+            apply::suspend(&mut conn, state, page.instance, &broken).await
+        })
         .await?;
         Ok(Round::Rest)
     }

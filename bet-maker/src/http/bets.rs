@@ -1,6 +1,7 @@
 //! `/bets`: placing and reading bets.
 
 use actix_web::web;
+use diesel_async::AsyncPgConnection;
 use http_edge::{
     ApiJson, ApiPath, ApiQuery, Created, Cursor, Fail, FieldErrors, Found, IdempotencyKey, Page, PageLimit,
     Problem, codes as edge, route_codes,
@@ -18,8 +19,8 @@ route_codes! {
         edge::INVALID_FIELD, codes::EVENT_NOT_FOUND, codes::BETTING_CLOSED, codes::ODDS_CHANGED, codes::KEY_REUSED,
         codes::FEED_STALE, codes::FEED_SUSPENDED, codes::OVERLOADED, codes::DATABASE_UNAVAILABLE,
     ];
-    pub ListBetsCodes = [edge::INVALID_CURSOR, codes::DATABASE_UNAVAILABLE];
-    pub GetBetCodes = [codes::BET_NOT_FOUND, codes::DATABASE_UNAVAILABLE];
+    pub ListBetsCodes = [edge::INVALID_CURSOR, codes::OVERLOADED, codes::DATABASE_UNAVAILABLE];
+    pub GetBetCodes = [codes::BET_NOT_FOUND, codes::OVERLOADED, codes::DATABASE_UNAVAILABLE];
 }
 
 /// Place a bet on the first team's win.
@@ -116,18 +117,16 @@ pub async fn list_bets(
         bettor,
         status,
     };
-    let mut conn = state.store.connection().await.map_err(Problem::from)?;
-    let rows = bets::list(&mut conn, &filter, before, limit.get() + 1)
-        .await
-        .map_err(Problem::from)?;
+    let query = async |conn: &mut AsyncPgConnection| bets::list(conn, &filter, before, limit.get() + 1).await;
+    let rows = state.store.read(query).await.map_err(Problem::from)?;
     Ok(Found::<Page<Bet>>::new(&Page::cut(rows, limit, |bet| bet.id)))
 }
 
 /// Get a bet.
 #[api_v2_operation(operation_id = "getBet", tags("Bets"))]
 pub async fn get_bet(state: web::Data<State>, id: ApiPath<BetId>) -> Result<Found<Bet>, Fail<GetBetCodes>> {
-    let mut conn = state.store.connection().await.map_err(Problem::from)?;
-    let bet = bets::find(&mut conn, id.0).await.map_err(Problem::from)?;
+    let query = async |conn: &mut AsyncPgConnection| bets::find(conn, id.0).await;
+    let bet = state.store.read(query).await.map_err(Problem::from)?;
     let bet = bet.ok_or_else(|| Problem::new(&codes::BET_NOT_FOUND))?;
     Ok(Found::<Bet>::new(&bet))
 }

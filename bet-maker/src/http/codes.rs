@@ -114,7 +114,8 @@ impl From<StoreError> for Problem {
 fn store_problem(error: &StoreError) -> Problem {
     let away = || Problem::new(&DATABASE_UNAVAILABLE).retry_after(1);
     match error {
-        StoreError::Unavailable(_) => away(),
+        StoreError::Unavailable(_) | StoreError::TimedOut => away(),
+        StoreError::Busy => Problem::new(&OVERLOADED).retry_after(1),
         // diesel tells no SQLSTATE: shutdown, deadlock and timeouts are all of unknown kind.
         StoreError::Query(DieselError::DatabaseError(
             DatabaseErrorKind::Unknown

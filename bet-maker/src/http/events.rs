@@ -1,6 +1,7 @@
 //! `/events`: events as bet-maker knows them, and what is at stake on each.
 
 use actix_web::web;
+use diesel_async::AsyncPgConnection;
 use http_edge::{
     ApiPath, ApiQuery, Cursor, Fail, Found, Page, PageLimit, Problem, codes as edge, route_codes,
 };
@@ -13,8 +14,8 @@ use super::{State, codes};
 use crate::store::events::{self, ExposureLine};
 
 route_codes! {
-    pub ListEventsCodes = [edge::INVALID_CURSOR, codes::DATABASE_UNAVAILABLE];
-    pub GetEventCodes = [codes::EVENT_NOT_FOUND, codes::DATABASE_UNAVAILABLE];
+    pub ListEventsCodes = [edge::INVALID_CURSOR, codes::OVERLOADED, codes::DATABASE_UNAVAILABLE];
+    pub GetEventCodes = [codes::EVENT_NOT_FOUND, codes::OVERLOADED, codes::DATABASE_UNAVAILABLE];
 }
 
 /// Which page to show.
@@ -37,10 +38,8 @@ pub async fn list_events(
         .map(|cursor| cursor.decode::<(Timestamp, EventId)>())
         .transpose()?;
     let after = after.as_ref().map(|(deadline, id)| (*deadline, id));
-    let mut conn = state.store.connection().await.map_err(Problem::from)?;
-    let rows = events::list_open(&mut conn, after, limit.get() + 1)
-        .await
-        .map_err(Problem::from)?;
+    let query = async |conn: &mut AsyncPgConnection| events::list_open(conn, after, limit.get() + 1).await;
+    let rows = state.store.read(query).await.map_err(Problem::from)?;
     let page = Page::cut(rows, limit, |event| (event.deadline, event.id.clone()));
     Ok(Found::<Page<Event>>::new(&page))
 }
@@ -55,10 +54,11 @@ pub async fn get_event(
 }
 
 async fn find(state: &State, id: &EventId) -> Result<Event, Problem> {
-    let mut conn = state.store.connection().await?;
-    events::find(&mut conn, id)
-        .await?
-        .ok_or_else(|| Problem::new(&codes::EVENT_NOT_FOUND))
+    let event = state
+        .store
+        .read(async |conn| events::find(conn, id).await)
+        .await?;
+    event.ok_or_else(|| Problem::new(&codes::EVENT_NOT_FOUND))
 }
 
 /// Bets added up. Amounts are decimal strings with two places; sums may exceed what one bet can hold.
@@ -68,7 +68,7 @@ pub struct Sums {
     bets: u64,
     /// Their stakes.
     stakes: String,
-    /// What they pay if the first team wins.
+    /// What they pay if the first team wins; a void bet pays its stake back.
     payout_if_first_team_wins: String,
     /// What was paid or refunded so far.
     paid: String,
@@ -117,10 +117,8 @@ pub async fn get_exposure(
     id: ApiPath<EventId>,
 ) -> Result<Found<Exposure>, Fail<GetEventCodes>> {
     let event = find(&state, &id.0).await?;
-    let mut conn = state.store.connection().await.map_err(Problem::from)?;
-    let lines = events::exposure(&mut conn, &event.id)
-        .await
-        .map_err(Problem::from)?;
+    let query = async |conn: &mut AsyncPgConnection| events::exposure(conn, &event.id).await;
+    let lines = state.store.read(query).await.map_err(Problem::from)?;
     let of = |status: BetStatus| Sums::of(lines.iter().filter(move |line| line.status == status));
     let by_status = SumsByStatus {
         pending: of(BetStatus::Pending),

@@ -187,6 +187,7 @@ async fn keep_conflict(
 ) -> Result<(), StoreError> {
     let received = serde_json::to_value(change).expect("a change is made of strings and numbers");
     tracing::error!(event_id = %change.event_id, revision = change.revision, "one revision has two contents");
+    metrics::counter!("bet_maker_feed_conflicts_total").increment(1);
     diesel::insert_into(feed_conflicts::table)
         .values((
             feed_conflicts::event_id.eq(change.event_id.as_str()),

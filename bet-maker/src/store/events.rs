@@ -89,7 +89,7 @@ pub struct ExposureLine {
     pub status: BetStatus,
     pub bets: u64,
     pub stakes: Decimal,
-    /// What these bets would pay, or did pay, if the first team wins.
+    /// What these bets pay if the first team wins; void ones pay their stake back.
     pub payout_if_first_team_wins: Decimal,
     /// What was paid or refunded; zero while pending.
     pub paid: Decimal,
@@ -106,7 +106,7 @@ pub async fn exposure(conn: &mut AsyncPgConnection, id: &EventId) -> Result<Vec<
             bets::status,
             sql::<BigInt>("count(*)"),
             sql::<Numeric>("sum(stake)"),
-            sql::<Numeric>("sum(stake * odds / 100)"),
+            sql::<Numeric>("sum(case when status = 3 then stake else stake * odds / 100 end)"),
             sql::<Numeric>("coalesce(sum(payout), 0)"),
         ))
         .load(conn)

@@ -57,7 +57,7 @@ pub enum Halt {
 pub async fn place(
     conn: &mut AsyncPgConnection,
     tickets: &[Ticket],
-    fresh_generation: Option<i32>,
+    fresh_generation: impl Fn() -> Option<i32> + Send + Sync,
 ) -> Result<Vec<Answer>, StoreError> {
     conn.transaction(async |tx| {
         fence::share(tx, tickets.iter().map(|ticket| &ticket.bet.event_id)).await?;
@@ -65,7 +65,8 @@ pub async fn place(
             .select((feed::suspended.is_not_null(), feed::generation, clock_timestamp()))
             .first(tx)
             .await?;
-        let halt = match fresh_generation {
+        // Asked for only now: waiting for the fence may have taken long.
+        let halt = match fresh_generation() {
             _ if suspended => Some(Halt::FeedSuspended),
             Some(fresh) if fresh == generation => None,
             _ => Some(Halt::FeedStale),

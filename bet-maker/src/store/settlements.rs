@@ -35,6 +35,7 @@ struct DueEvent {
     closed_at: Option<OffsetDateTime>,
     result_seq: i64,
     result_revision: i64,
+    settled_seq: i64,
     settling_seq: i64,
     settle_after: Option<Uuid>,
 }
@@ -51,15 +52,39 @@ struct OpenBet {
     payout: Option<i64>,
 }
 
-/// Settles up to `limit` bets of an event that is due and that nobody else is settling; `None` if there is no
-/// such event. Events that were not begun yet come first, so that a large one holds up no small one.
+/// A chunk could not be settled. It is redone later, without double effect.
+#[derive(Debug, thiserror::Error)]
+#[error("a chunk could not be settled")]
+pub struct SettleError {
+    /// Whose bets they were, if that was known by then.
+    pub event_id: Option<String>,
+    pub source: StoreError,
+}
+
+impl From<diesel::result::Error> for SettleError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self {
+            event_id: None,
+            source: error.into(),
+        }
+    }
+}
+
+/// Settles up to `limit` bets of an event that is due, that nobody else is settling, and that is not among those
+/// `spared`; `None` if there is no such event. Events that were not begun yet come first, so that a large one holds up
+/// no small one.
 ///
 /// # Errors
-/// [`StoreError`]: the chunk is redone later, without double effect.
-pub async fn settle_chunk(conn: &mut AsyncPgConnection, limit: u16) -> Result<Option<Chunk>, StoreError> {
+/// [`SettleError`].
+pub async fn settle_chunk(
+    conn: &mut AsyncPgConnection,
+    limit: u16,
+    spared: &[String],
+) -> Result<Option<Chunk>, SettleError> {
     conn.transaction(async |tx| {
         let due = events::table
             .filter(events::settled_seq.lt(events::result_seq))
+            .filter(events::id.ne_all(spared))
             .order(events::settling_seq.eq(events::result_seq))
             .limit(1)
             .select((DueEvent::as_select(), clock_timestamp()))
@@ -69,19 +94,38 @@ pub async fn settle_chunk(conn: &mut AsyncPgConnection, limit: u16) -> Result<Op
             .await
             .optional()?;
         let Some((event, now)) = due else { return Ok(None) };
-        let bets = next_bets(tx, &event, limit).await?;
-        let finished = bets.len() < usize::from(limit);
-        let settled = settle_all(tx, &event, &bets, now).await?;
-        advance(tx, &event, bets.last().map(|bet| bet.id), finished).await?;
-        let event_id = event.id.parse().map_err(|_| corrupt("event id", &event.id))?;
-        Ok(Some(Chunk {
-            event_id,
-            seen: bets.len(),
-            settled,
-            finished,
-        }))
+        match settle_next(tx, &event, limit, now).await {
+            Ok(chunk) => Ok(Some(chunk)),
+            Err(source) => Err(SettleError {
+                event_id: Some(event.id),
+                source,
+            }),
+        }
     })
     .await
+}
+
+async fn settle_next(
+    tx: &mut AsyncPgConnection,
+    event: &DueEvent,
+    limit: u16,
+    now: OffsetDateTime,
+) -> Result<Chunk, StoreError> {
+    let bets = next_bets(tx, event, limit).await?;
+    let finished = bets.len() < usize::from(limit);
+    let settled = settle_all(tx, event, &bets, now).await?;
+    let progress = match bets.last() {
+        Some(last) if !finished => Progress::Behind(last.id),
+        _ => Progress::Finished,
+    };
+    advance(tx, event, progress).await?;
+    let event_id = event.id.parse().map_err(|_| corrupt("event id", &event.id))?;
+    Ok(Chunk {
+        event_id,
+        seen: bets.len(),
+        settled,
+        finished,
+    })
 }
 
 async fn next_bets(
@@ -164,28 +208,24 @@ impl OpenBet {
     }
 }
 
-async fn advance(
-    tx: &mut AsyncPgConnection,
-    event: &DueEvent,
-    last: Option<Uuid>,
-    finished: bool,
-) -> Result<(), StoreError> {
-    let row = diesel::update(events::table.find(&event.id));
-    if finished {
-        row.set((
-            events::settled_seq.eq(event.result_seq),
+/// How far an event's bets are settled.
+enum Progress {
+    Behind(Uuid),
+    Finished,
+}
+
+async fn advance(tx: &mut AsyncPgConnection, event: &DueEvent, progress: Progress) -> Result<(), StoreError> {
+    let (settled_seq, settle_after) = match progress {
+        Progress::Behind(last) => (event.settled_seq, Some(last)),
+        Progress::Finished => (event.result_seq, None),
+    };
+    diesel::update(events::table.find(&event.id))
+        .set((
             events::settling_seq.eq(event.result_seq),
-            events::settle_after.eq(None::<Uuid>),
+            events::settled_seq.eq(settled_seq),
+            events::settle_after.eq(settle_after),
         ))
         .execute(tx)
         .await?;
-    } else {
-        row.set((
-            events::settling_seq.eq(event.result_seq),
-            events::settle_after.eq(last),
-        ))
-        .execute(tx)
-        .await?;
-    }
     Ok(())
 }

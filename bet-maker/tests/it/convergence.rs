@@ -159,7 +159,7 @@ impl Bench {
                     read_log(&mut self.conn, &history.cut_back(known), *page).await;
                 }
                 Delivery::Settle(limit) => {
-                    settle_chunk(&mut self.conn, *limit).await.unwrap();
+                    settle_chunk(&mut self.conn, *limit, &[]).await.unwrap();
                 }
             }
         }

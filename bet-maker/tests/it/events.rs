@@ -141,8 +141,13 @@ async fn assert_exposed(app: &TestApp, status: &str) {
             .sum::<i64>();
         format!("{}.{:02}", cents / 100, cents % 100)
     };
+    let if_first_wins = if status == "void" {
+        "stake"
+    } else {
+        "potential_payout"
+    };
     let expected = json!({
-        "bets": bets.len(), "stakes": sum("stake"), "payout_if_first_team_wins": sum("potential_payout"),
+        "bets": bets.len(), "stakes": sum("stake"), "payout_if_first_team_wins": sum(if_first_wins),
         "paid": sum("payout"),
     });
     let exposure = app.exposure("final").await.json();

@@ -38,7 +38,7 @@ async fn placing(
 ) -> (i32, JoinHandle<Result<Vec<Answer>, StoreError>>) {
     let mut conn = actor(database.url()).await;
     let backend = backend_of(&mut conn).await;
-    let placed = actix_rt::spawn(async move { place(&mut conn, &tickets, Some(1)).await });
+    let placed = actix_rt::spawn(async move { place(&mut conn, &tickets, || Some(1)).await });
     (backend, placed)
 }
 
@@ -145,7 +145,7 @@ async fn batches_and_results_over_the_same_events_never_wait_in_a_circle() {
             if shift % 2 == 0 {
                 order.reverse();
             }
-            accepted_here += accepted(&place(&mut conn, &order, Some(1)).await.unwrap());
+            accepted_here += accepted(&place(&mut conn, &order, || Some(1)).await.unwrap());
         }
         accepted_here
     });

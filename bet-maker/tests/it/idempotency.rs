@@ -1,13 +1,14 @@
 //! The same key with the same body is answered as the first time, for ever, and never makes a second bet.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use serde_json::json;
-use test_support::Response;
+use test_support::{Response, wait_until};
 
-use crate::harness::{Mood, TestApp, problem};
+use crate::harness::{Mood, PATIENCE, TestApp, problem};
 
 async fn app() -> TestApp {
     let app = TestApp::start().await;
@@ -201,8 +202,18 @@ async fn a_key_whose_bet_was_placed_by_a_client_that_hung_up_tells_of_it() {
     app.books
         .run("begin; lock table idempotency_keys in exclusive mode")
         .await;
-    let hasty = tokio::time::timeout(Duration::from_millis(100), app.place_with_key("k1", &body)).await;
-    assert!(hasty.is_err());
+    let waiting = wait_until("the bet waits to be stored", PATIENCE, async || {
+        (app.books
+            .int("select count(*) from pg_locks where not granted")
+            .await
+            > 0)
+        .then_some(())
+    });
+    let placing = pin!(app.place_with_key("k1", &body));
+    assert!(
+        matches!(select(placing, pin!(waiting)).await, Either::Right(_)),
+        "the bet was not held up"
+    );
     app.books.run("commit").await;
     let again = app.place_with_key("k1", &body).await;
     assert_eq!((again.status, is_replayed(&again)), (201, true));

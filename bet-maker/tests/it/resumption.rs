@@ -55,14 +55,14 @@ async fn a_pass_is_settled_chunk_by_chunk_and_each_is_booked_with_its_progress()
     scene.history.won("final");
     scene.read_log().await;
     for (seen, finished) in [(100, false), (100, false), (50, true)] {
-        let chunk = settle_chunk(&mut scene.worker, 100).await.unwrap().unwrap();
+        let chunk = settle_chunk(&mut scene.worker, 100, &[]).await.unwrap().unwrap();
         assert_eq!(
             (chunk.seen, chunk.settled, chunk.finished),
             (seen, seen, finished)
         );
         scene.books.assert_balanced().await;
     }
-    assert_eq!(settle_chunk(&mut scene.worker, 100).await.unwrap(), None);
+    assert_eq!(settle_chunk(&mut scene.worker, 100, &[]).await.unwrap(), None);
     assert_eq!(scene.ledger().await, ["1 250 154000"]);
 }
 
@@ -81,7 +81,7 @@ async fn a_pass_whose_worker_is_killed_in_a_chunk_goes_on_where_it_was() {
     scene.history.won("final");
     scene.read_log().await;
     for _ in 0..3 {
-        settle_chunk(&mut scene.worker, 100).await.unwrap().unwrap();
+        settle_chunk(&mut scene.worker, 100, &[]).await.unwrap().unwrap();
     }
     // The fourth chunk gets as far as its last bet.
     let last = "begin; select from bets where id = (select id from bets where status = 0 order by id offset 99 limit 1)
@@ -89,7 +89,7 @@ async fn a_pass_whose_worker_is_killed_in_a_chunk_goes_on_where_it_was() {
     scene.books.run(last).await;
     let mut victim = actor(scene.database.url()).await;
     let backend = backend_of(&mut victim).await;
-    let chunk = actix_rt::spawn(async move { settle_chunk(&mut victim, 100).await });
+    let chunk = actix_rt::spawn(async move { settle_chunk(&mut victim, 100, &[]).await });
     let watcher = Books::open(scene.database.url()).await;
     watcher.wait_until_blocked(backend).await;
     watcher
@@ -113,7 +113,7 @@ async fn a_chunk_that_is_dropped_half_way_leaves_nothing() {
     let dropped = actor(scene.database.url()).await;
     let chunk = async move {
         let mut conn = dropped;
-        settle_chunk(&mut conn, 100).await
+        settle_chunk(&mut conn, 100, &[]).await
     };
     assert!(
         tokio::time::timeout(Duration::from_millis(100), chunk)
@@ -140,7 +140,7 @@ async fn a_newer_result_in_the_middle_of_a_pass_starts_it_over() {
     scene.history.won("final");
     scene.read_log().await;
     for _ in 0..3 {
-        settle_chunk(&mut scene.worker, 100).await.unwrap().unwrap();
+        settle_chunk(&mut scene.worker, 100, &[]).await.unwrap().unwrap();
     }
     scene.history.lost("final");
     scene.read_log().await;
@@ -151,7 +151,7 @@ async fn a_newer_result_in_the_middle_of_a_pass_starts_it_over() {
 
     scene.history.won("final");
     scene.read_log().await;
-    settle_chunk(&mut scene.worker, 100).await.unwrap().unwrap();
+    settle_chunk(&mut scene.worker, 100, &[]).await.unwrap().unwrap();
     scene
         .history
         .set_status("final", shared_types::EventStatus::Unfinished);
@@ -182,11 +182,11 @@ async fn a_large_event_holds_up_no_small_one() {
     scene.history.won("final");
     scene.read_log().await;
     scene.books.add_bets("small", 1, 100).await;
-    let first = settle_chunk(&mut scene.worker, 10).await.unwrap().unwrap();
+    let first = settle_chunk(&mut scene.worker, 10, &[]).await.unwrap().unwrap();
     assert_eq!(first.event_id.as_str(), "final");
     scene.history.won("small");
     scene.read_log().await;
-    let second = settle_chunk(&mut scene.worker, 10).await.unwrap().unwrap();
+    let second = settle_chunk(&mut scene.worker, 10, &[]).await.unwrap().unwrap();
     assert_eq!((second.event_id.as_str(), second.finished), ("small", true));
 }
 

@@ -65,7 +65,7 @@ pub async fn read_log(conn: &mut AsyncPgConnection, history: &History, limit: us
 /// Settles in chunks of `limit` until nothing is due that nobody else is at; how many bets changed.
 pub async fn settle(conn: &mut AsyncPgConnection, limit: u16) -> usize {
     let mut settled = 0;
-    while let Some(chunk) = settle_chunk(conn, limit).await.unwrap() {
+    while let Some(chunk) = settle_chunk(conn, limit, &[]).await.unwrap() {
         settled += chunk.settled;
     }
     settled

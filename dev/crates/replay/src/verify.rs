@@ -197,13 +197,18 @@ impl Check {
         self.equal(name("total bets"), &total.bets, &expected.bets);
         self.equal_cents(name("total stakes"), total.stakes.0, expected.staked_cents);
         self.equal_cents(name("total paid"), total.paid.0, expected.paid_cents);
-        let potential = |bet: &PlannedBet| {
-            expected_bet(bet.stake, plan.game.odds, plan.game.outcome).potential_payout_cents
+        let if_first_wins = |bet: &PlannedBet| {
+            let expected = expected_bet(bet.stake, plan.game.odds, plan.game.outcome);
+            if expected.status == BetStatus::Void {
+                expected.payout_cents
+            } else {
+                expected.potential_payout_cents
+            }
         };
         self.equal_cents(
             name("total payout if the first team wins"),
             total.payout_if_first_team_wins.0,
-            plan.bets.iter().map(potential).sum(),
+            plan.bets.iter().map(if_first_wins).sum(),
         );
     }
 }
