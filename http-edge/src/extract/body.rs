@@ -180,8 +180,14 @@ async fn collect(mut payload: Payload, limit_bytes: usize) -> Result<Bytes, Prob
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        let detail = "The body is empty. Send the JSON object that /docs shows for this route.";
+    // serde would also read a struct from an array: every field by its place, none by its name.
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let not_an_object = match body.iter().find(|byte| !blank(byte)) {
+        Some(b'{') => None,
+        Some(_) => Some("The body is not a JSON object. Send the one that /docs shows for this route."),
+        None => Some("The body is empty. Send the JSON object that /docs shows for this route."),
+    };
+    if let Some(detail) = not_an_object {
         return Err(Refusal::InvalidJson(detail.to_owned()).into());
     }
     serde_json::from_slice(body).map_err(|error| {

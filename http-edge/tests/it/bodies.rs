@@ -59,7 +59,6 @@ async fn an_unreadable_body_is_400_and_says_where() {
     for (body, words) in [
         ("", "is empty"),
         ("{", "line 1 column 1"),
-        ("[]", "line 1 column"),
         (
             r#"{"id":"hall","brightness":"x"}"#,
             "invalid type: string \"x\", expected u32 at line 1 column 29",
@@ -85,6 +84,27 @@ async fn an_unreadable_body_is_400_and_says_where() {
     create(port, JSON, "[".repeat(10_000))
         .await
         .problem(400, "invalid_json");
+}
+
+#[actix_web::test]
+async fn only_an_object_is_taken_for_an_object() {
+    let port = start();
+    // serde would read a struct from an array of its fields in order.
+    for body in [
+        r#"["hall",1]"#,
+        " \t\r\n[\"hall\",1]",
+        "[]",
+        "null",
+        "1",
+        "\"hall\"",
+        "\u{feff}{}",
+    ] {
+        let problem = create(port, JSON, body).await.problem(400, "invalid_json");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("not a JSON object"), "{body:?}: {detail}");
+    }
+    let blank_first = " \t\r\n{\"id\":\"hall\",\"brightness\":1}";
+    assert_eq!(create(port, JSON, blank_first).await.status, 201);
 }
 
 #[actix_web::test]
