@@ -21,7 +21,7 @@ use actix_web::{
     error::InternalError,
     http::{
         Method, StatusCode, Uri,
-        header::{ALLOW, CONTENT_TYPE},
+        header::{ALLOW, CONTENT_TYPE, HeaderValue},
         uri::PathAndQuery,
     },
 };
@@ -139,7 +139,7 @@ impl Asked {
     }
 
     /// The answer to an error that no handler turned into one; the request it belongs to is gone by now.
-    fn finish_failed(self, error: &Error, request_id: actix_web::http::header::HeaderValue) -> Error {
+    fn finish_failed(self, error: &Error, request_id: HeaderValue) -> Error {
         let mut response = error.error_response();
         self.record(series::UNMATCHED, response.status(), Some(error));
         response.headers_mut().insert(X_REQUEST_ID, request_id);
@@ -182,10 +182,20 @@ fn refusal_without_words<B: MessageBody>(response: &ServiceResponse<B>) -> Optio
         _ if !wordless => None,
         StatusCode::BAD_REQUEST => Some(Refusal::BadRequest),
         StatusCode::NOT_FOUND => Some(Refusal::NotFound),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Some(Refusal::MethodNotAllowed(response.headers().get(ALLOW).cloned()))
-        }
+        StatusCode::METHOD_NOT_ALLOWED => Some(Refusal::MethodNotAllowed(
+            response.headers().get(ALLOW).map(allow_head),
+        )),
         _ => None,
+    }
+}
+
+/// The router knows nothing of HEAD, which is taken wherever GET is.
+fn allow_head(routed: &HeaderValue) -> HeaderValue {
+    let methods = routed.to_str().unwrap_or_default();
+    if methods.split(", ").any(|method| method == "GET") {
+        HeaderValue::try_from(format!("{methods}, HEAD")).expect("names of methods are visible ASCII")
+    } else {
+        routed.clone()
     }
 }
 
