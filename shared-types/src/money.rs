@@ -35,9 +35,10 @@ impl Money {
     /// # Errors
     /// [`DecimalError`] naming the rule that the token breaks.
     pub fn stake(token: &DecimalToken) -> Result<Self, DecimalError> {
-        match hundredths(token.as_str())? {
+        const MAX_TEXT: &str = "1000000000.00";
+        match hundredths(token.as_str()).map_err(|error| error.with_limit(MAX_TEXT))? {
             cents if cents <= 0 => Err(DecimalError::NotPositive),
-            cents if cents > Self::MAX_STAKE.0 => Err(DecimalError::TooLarge("1000000000.00")),
+            cents if cents > Self::MAX_STAKE.0 => Err(DecimalError::TooLarge(MAX_TEXT)),
             cents => Ok(Self(cents)),
         }
     }
@@ -84,9 +85,16 @@ mod tests {
         assert_eq!(stake("0"), Err(DecimalError::NotPositive));
         assert_eq!(stake("-1"), Err(DecimalError::NotPositive));
         assert_eq!(stake("1000000000.00"), Ok(100_000_000_000));
+        for text in ["1000000000.01", "99999999999999999999999999"] {
+            assert_eq!(
+                stake(text),
+                Err(DecimalError::TooLarge("1000000000.00")),
+                "{text}"
+            );
+        }
         assert_eq!(
-            stake("1000000000.01"),
-            Err(DecimalError::TooLarge("1000000000.00"))
+            stake("-99999999999999999999999999"),
+            Err(DecimalError::NotPositive)
         );
     }
 

@@ -16,6 +16,7 @@ scalar_schema!(Odds, "Odds");
 
 impl Odds {
     pub const MAX: Self = Self(1_000_000);
+    const MAX_TEXT: &'static str = "10000.00";
 
     /// Takes odds in hundredths: `185` is `"1.85"`.
     ///
@@ -23,9 +24,9 @@ impl Odds {
     /// [`DecimalError::NotPositive`] or [`DecimalError::TooLarge`] outside `1..=1_000_000`.
     pub fn from_hundredths(value: i64) -> Result<Self, DecimalError> {
         match i32::try_from(value) {
-            Ok(value) if value > Self::MAX.0 => Err(DecimalError::TooLarge("10000.00")),
+            Ok(value) if value > Self::MAX.0 => Err(DecimalError::TooLarge(Self::MAX_TEXT)),
             Ok(value) if value > 0 => Ok(Self(value)),
-            Err(_) if value > 0 => Err(DecimalError::TooLarge("10000.00")),
+            Err(_) if value > 0 => Err(DecimalError::TooLarge(Self::MAX_TEXT)),
             _ => Err(DecimalError::NotPositive),
         }
     }
@@ -40,7 +41,9 @@ impl FromStr for Odds {
     type Err = DecimalError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        hundredths(text).and_then(Self::from_hundredths)
+        hundredths(text)
+            .map_err(|error| error.with_limit(Self::MAX_TEXT))
+            .and_then(Self::from_hundredths)
     }
 }
 
@@ -87,7 +90,13 @@ mod tests {
         assert_eq!(odds("0.005"), Err(DecimalError::TooPrecise));
         assert_eq!(odds("10000.00"), Ok(1_000_000));
         assert_eq!(odds("10000.01"), Err(DecimalError::TooLarge("10000.00")));
-        assert_eq!(odds("99999999999"), Err(DecimalError::TooLarge("10000.00")));
+        for text in ["99999999999", "99999999999999999999999999"] {
+            assert_eq!(odds(text), Err(DecimalError::TooLarge("10000.00")), "{text}");
+        }
+        assert_eq!(
+            odds("-99999999999999999999999999"),
+            Err(DecimalError::NotPositive)
+        );
     }
 
     proptest! {

@@ -69,16 +69,32 @@ pub enum DecimalError {
     NotPositive,
     #[error("must be at most {0}")]
     TooLarge(&'static str),
+    /// More than an `i64` of hundredths holds, where no lower limit is known.
+    #[error("is too large")]
+    Overflow,
+}
+
+impl DecimalError {
+    /// Names the limit that a number breaks which is too large even to be read.
+    pub(crate) fn with_limit(self, limit: &'static str) -> Self {
+        match self {
+            Self::Overflow => Self::TooLarge(limit),
+            other => other,
+        }
+    }
 }
 
 /// Reads `text` as a count of hundredths: `"1.85"` is 185.
 ///
 /// # Errors
 /// [`DecimalError::Malformed`] for anything but the grammar above, [`DecimalError::TooPrecise`] for a third
-/// decimal, [`DecimalError::TooLarge`] beyond what an `i64` of hundredths holds.
+/// decimal; beyond what an `i64` of hundredths holds [`DecimalError::Overflow`], or [`DecimalError::NotPositive`]
+/// with a minus.
 pub(crate) fn hundredths(text: &str) -> Result<i64, DecimalError> {
-    const TOO_LARGE: DecimalError = DecimalError::TooLarge("92233720368547758.07");
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (digits, beyond) = match text.strip_prefix('-') {
+        Some(digits) => (digits, DecimalError::NotPositive),
+        None => (text, DecimalError::Overflow),
+    };
     let (whole, decimals) = match digits.split_once('.') {
         Some((whole, decimals)) if !decimals.is_empty() => (whole, decimals),
         Some(_) => return Err(DecimalError::Malformed),
@@ -96,11 +112,11 @@ pub(crate) fn hundredths(text: &str) -> Result<i64, DecimalError> {
         return Err(DecimalError::TooPrecise);
     }
     if whole.len() > 17 {
-        return Err(TOO_LARGE);
+        return Err(beyond);
     }
     let mut decimal: Decimal = text.parse().map_err(|_| DecimalError::Malformed)?;
     decimal.rescale(2);
-    i64::try_from(decimal.mantissa()).map_err(|_| TOO_LARGE)
+    i64::try_from(decimal.mantissa()).map_err(|_| beyond)
 }
 
 /// Writes a count of hundredths with two decimals: `185` is `"1.85"`.
@@ -123,10 +139,10 @@ mod tests {
             ("-0.01", Ok(-1)),
             ("0", Ok(0)),
             ("92233720368547758.07", Ok(i64::MAX)),
-            (
-                "92233720368547758.08",
-                Err(DecimalError::TooLarge("92233720368547758.07")),
-            ),
+            ("92233720368547758.08", Err(DecimalError::Overflow)),
+            ("100000000000000000", Err(DecimalError::Overflow)),
+            ("-92233720368547758.08", Ok(i64::MIN)),
+            ("-92233720368547758.09", Err(DecimalError::NotPositive)),
             ("1.850", Err(DecimalError::TooPrecise)),
             ("1e2", Err(DecimalError::Malformed)),
             ("+1", Err(DecimalError::Malformed)),
