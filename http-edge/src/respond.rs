@@ -13,7 +13,7 @@ use actix_web::{
     },
     web::Bytes,
 };
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt};
 use paperclip::{
     actix::OperationModifier,
     v2::{
@@ -23,7 +23,10 @@ use paperclip::{
 };
 use serde::Serialize;
 
-use crate::openapi::{document_answer, document_text};
+use crate::{
+    openapi::{document_answer, document_text},
+    telemetry::chain,
+};
 
 /// Says that this is the first answer to an `Idempotency-Key`, given again.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -195,11 +198,18 @@ impl OperationModifier for NoContent {
 pub struct EventStream(HttpResponse);
 
 impl EventStream {
-    /// From a stream of whole events (`id: 7\ndata: {...}\n\n`); it ends the answer when it ends.
+    /// From a stream of whole events (`id: 7\ndata: {...}\n\n`); it ends the answer when it ends. Where it fails,
+    /// the connection breaks off, and the log says why.
     pub fn new<E>(events: impl Stream<Item = Result<Bytes, E>> + 'static) -> Self
     where
         E: Into<Box<dyn std::error::Error>> + 'static,
     {
+        let request = tracing::Span::current();
+        let events = events.map_err(move |error| {
+            let error = error.into();
+            request.in_scope(|| tracing::error!(cause = chain(&*error), "a stream of events broke off"));
+            error
+        });
         Self(
             HttpResponse::Ok()
                 .content_type("text/event-stream")
