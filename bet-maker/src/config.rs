@@ -105,8 +105,10 @@ pub struct Settings {
 pub enum InvalidSettings {
     #[error("{0} is not set. It is required: see --help and .env.example")]
     Missing(&'static str),
-    #[error("BET_MAKER_CALLBACK_SECRET: {0}")]
+    #[error("BET_MAKER_CALLBACK_SECRET is not a signing secret")]
     Secret(#[from] InvalidSecret),
+    #[error("{0} must be an http:// or https:// URL with a host")]
+    Url(&'static str),
     #[error("BET_MAKER_DATABASE_CONNECTIONS must be {DATABASE_CONNECTIONS_MIN} at least")]
     Connections,
     #[error("BET_MAKER_CALLBACK_URL is needed, because {0} is not an address that others reach")]
@@ -136,6 +138,12 @@ impl TryFrom<RawSettings> for Settings {
             return Err(InvalidSettings::Connections);
         }
         let callback_url = raw.bet_maker_callback_url.filter(|url| !url.is_empty());
+        if callback_url.as_deref().is_some_and(|url| !is_http_url(url)) {
+            return Err(InvalidSettings::Url("BET_MAKER_CALLBACK_URL"));
+        }
+        if !is_http_url(&raw.bet_maker_line_provider_url) {
+            return Err(InvalidSettings::Url("BET_MAKER_LINE_PROVIDER_URL"));
+        }
         if callback_url.is_none() && raw.bet_maker_listen.ip().is_unspecified() {
             return Err(InvalidSettings::CallbackUrl(raw.bet_maker_listen));
         }
@@ -154,6 +162,11 @@ impl TryFrom<RawSettings> for Settings {
             feed_read_every: Duration::from_secs(1),
         })
     }
+}
+
+fn is_http_url(text: &str) -> bool {
+    text.parse::<awc::http::Uri>()
+        .is_ok_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some())
 }
 
 #[cfg(test)]
@@ -193,6 +206,19 @@ mod tests {
             settings(&[short]),
             Err(InvalidSettings::Secret(InvalidSecret::Length))
         ));
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_called_is_refused_at_start() {
+        let secret = format!("--bet-maker-callback-secret={SECRET}");
+        for name in ["BET_MAKER_LINE_PROVIDER_URL", "BET_MAKER_CALLBACK_URL"] {
+            for wrong in ["nonsense", "localhost:8081", "ftp://host/", "/callbacks"] {
+                let flag = format!("--{}={wrong}", name.to_lowercase().replace('_', "-"));
+                assert!(
+                    matches!(settings(&[&secret, &flag]), Err(InvalidSettings::Url(named)) if named == name)
+                );
+            }
+        }
     }
 
     #[test]

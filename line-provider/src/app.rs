@@ -60,6 +60,14 @@ impl App {
     pub fn open(settings: Settings, clock: Clock) -> Result<Self, JournalError> {
         metrics::install();
         let (journal, contents) = Journal::open(&settings.data_dir, Uuid::now_v7(), clock.now())?;
+        let newest = contents
+            .events
+            .iter()
+            .map(|event| event.newest.event.updated_at)
+            .max();
+        if let Some(newest) = newest {
+            clock.not_before(newest);
+        }
         let subscriptions = contents
             .subscriptions
             .iter()

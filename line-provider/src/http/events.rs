@@ -134,7 +134,7 @@ async fn create_event(
 #[api_v2_operation(operation_id = "getEvent", tags("Events"))]
 async fn get_event(
     services: Data<Services>,
-    id: ApiPath<EventId>,
+    id: ApiPath<EventId, GetEventCodes>,
 ) -> Result<Found<Event>, Fail<GetEventCodes>> {
     match services.catalogue.find(&id.0) {
         Some(entry) => Ok(found(&entry)),
@@ -149,7 +149,7 @@ async fn get_event(
 async fn change_event(
     _operator: Operator,
     services: Data<Services>,
-    id: ApiPath<EventId>,
+    id: ApiPath<EventId, ChangeEventCodes>,
     if_match: IfMatch,
     body: ApiJson<PatchEvent>,
 ) -> Result<Found<Event>, Fail<ChangeEventCodes>> {
@@ -170,7 +170,7 @@ async fn change_event(
 async fn correct_event(
     _operator: Operator,
     services: Data<Services>,
-    id: ApiPath<EventId>,
+    id: ApiPath<EventId, CorrectEventCodes>,
     if_match: IfMatch,
     body: ApiJson<CorrectEvent>,
 ) -> Result<Found<Event>, Fail<CorrectEventCodes>> {

@@ -94,7 +94,7 @@ async fn list_subscriptions(
 async fn get_subscription(
     _operator: Operator,
     services: Data<Services>,
-    id: ApiPath<SubscriptionId>,
+    id: ApiPath<SubscriptionId, GetSubscriptionCodes>,
 ) -> Result<Found<Subscription>, Fail<GetSubscriptionCodes>> {
     let posted = services
         .board
@@ -110,7 +110,7 @@ async fn get_subscription(
 async fn change_subscription(
     _operator: Operator,
     services: Data<Services>,
-    id: ApiPath<SubscriptionId>,
+    id: ApiPath<SubscriptionId, ChangeSubscriptionCodes>,
     body: ApiJson<PatchSubscription>,
 ) -> Result<Found<Subscription>, Fail<ChangeSubscriptionCodes>> {
     let command = SubscriptionCommand::Patch {
@@ -126,7 +126,7 @@ async fn change_subscription(
 async fn unsubscribe(
     _operator: Operator,
     services: Data<Services>,
-    id: ApiPath<SubscriptionId>,
+    id: ApiPath<SubscriptionId, UnsubscribeCodes>,
 ) -> Result<NoContent, Fail<UnsubscribeCodes>> {
     let command = SubscriptionCommand::Unsubscribe { id: id.0 };
     services.writer.subscription(command).await?;

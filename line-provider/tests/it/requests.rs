@@ -148,7 +148,7 @@ async fn unknown_things_methods_types_and_sizes_have_their_statuses() {
     let correction = json!({"status": "cancelled", "reason": "x"});
     let corrected = app.client.post("/events/unknown/corrections", &correction).await;
     assert_eq!(code(&corrected, 404), "event_not_found");
-    assert_eq!(code(&app.anyone.get("/events/a.b").await, 404), "not_found");
+    assert_eq!(code(&app.anyone.get("/events/a.b").await, 404), "event_not_found");
     assert_eq!(code(&app.anyone.get("/nothing").await, 404), "not_found");
     let id = "/subscriptions/019a3f6e-7c1b-7d2a-9a51-0c6f3f6b2e11";
     for answer in [
@@ -158,7 +158,10 @@ async fn unknown_things_methods_types_and_sizes_have_their_statuses() {
     ] {
         assert_eq!(code(&answer, 404), "subscription_not_found");
     }
-    assert_eq!(code(&app.client.get("/subscriptions/x").await, 404), "not_found");
+    assert_eq!(
+        code(&app.client.get("/subscriptions/x").await, 404),
+        "subscription_not_found"
+    );
 
     let deleted = app.client.delete("/events").await;
     assert_eq!(code(&deleted, 405), "method_not_allowed");
