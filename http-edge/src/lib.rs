@@ -62,7 +62,7 @@
 //! #[api_v2_operation(operation_id = "changeLight", tags("Lights"))]
 //! async fn change_light(
 //!     _operator: Operator,
-//!     id: ApiPath<String>,
+//!     id: ApiPath<String, ChangeLightCodes>,
 //!     if_match: IfMatch,
 //!     body: ApiJson<ChangeLight>,
 //! ) -> Result<Found<Light>, Fail<ChangeLightCodes>> {

@@ -124,7 +124,10 @@ pub async fn list_bets(
 
 /// Get a bet.
 #[api_v2_operation(operation_id = "getBet", tags("Bets"))]
-pub async fn get_bet(state: web::Data<State>, id: ApiPath<BetId>) -> Result<Found<Bet>, Fail<GetBetCodes>> {
+pub async fn get_bet(
+    state: web::Data<State>,
+    id: ApiPath<BetId, GetBetCodes>,
+) -> Result<Found<Bet>, Fail<GetBetCodes>> {
     let query = async |conn: &mut AsyncPgConnection| bets::find(conn, id.0).await;
     let bet = state.store.read(query).await.map_err(Problem::from)?;
     let bet = bet.ok_or_else(|| Problem::new(&codes::BET_NOT_FOUND))?;

@@ -48,7 +48,7 @@ pub async fn list_events(
 #[api_v2_operation(operation_id = "getEvent", tags("Events"))]
 pub async fn get_event(
     state: web::Data<State>,
-    id: ApiPath<EventId>,
+    id: ApiPath<EventId, GetEventCodes>,
 ) -> Result<Found<Event>, Fail<GetEventCodes>> {
     Ok(Found::<Event>::new(&find(&state, &id.0).await?))
 }
@@ -114,7 +114,7 @@ fn in_units(cents: Decimal) -> String {
 #[api_v2_operation(operation_id = "getExposure", tags("Events"))]
 pub async fn get_exposure(
     state: web::Data<State>,
-    id: ApiPath<EventId>,
+    id: ApiPath<EventId, GetEventCodes>,
 ) -> Result<Found<Exposure>, Fail<GetEventCodes>> {
     let event = find(&state, &id.0).await?;
     let query = async |conn: &mut AsyncPgConnection| events::exposure(conn, &event.id).await;

@@ -81,7 +81,7 @@ async fn an_event_is_shown_as_line_provider_published_it() {
     let published = serde_json::to_value(app.provider.history().event("final")).unwrap();
     assert_eq!((answer.status, answer.json()), (200, published));
     problem(&app.event("unknown").await, 404, "event_not_found");
-    problem(&app.event("a%20b").await, 404, "not_found");
+    problem(&app.event("a%20b").await, 404, "event_not_found");
 }
 
 #[actix_rt::test]

@@ -158,5 +158,5 @@ async fn an_unknown_bet_is_404() {
         404,
         "bet_not_found",
     );
-    problem(&app.bet("not-a-bet").await, 404, "not_found");
+    problem(&app.bet("not-a-bet").await, 404, "bet_not_found");
 }

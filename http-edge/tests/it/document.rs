@@ -38,6 +38,11 @@ fn a_route_lists_exactly_its_codes() {
     );
     assert_eq!(at(conflict, "/examples/light_broken/value/status"), 409);
     assert_eq!(change["operationId"], "changeLight");
+    let missing = at(change, "/responses/404/content/application~1problem+json");
+    assert_eq!(
+        at(missing, "/schema/allOf/1/properties/code/enum"),
+        &json!(["light_not_found"])
+    );
 
     let create = at(document.value(), "/paths/~1lights/post/responses");
     let statuses: Vec<_> = create.as_object().unwrap().keys().cloned().collect();

@@ -4,7 +4,7 @@ use actix_web::{dev::Server, http::StatusCode, web};
 use http_edge::{
     ApiJson, ApiPath, ApiQuery, Code, Context, Created, Cursor, Dependency, Document, EventStream, Fail,
     FieldErrors, Found, IdempotencyKey, IfMatch, NoContent, Operator, OperatorToken, Page, PageLimit,
-    Problem, RawBody, Readiness, Refusal, Upserted, codes, route_codes, server,
+    Problem, RawBody, Readiness, Upserted, codes, route_codes, server,
 };
 use paperclip::actix::{
     Apiv2Schema, api_v2_operation,
@@ -21,11 +21,16 @@ const LIGHT_BROKEN: Code = Code::new(
     StatusCode::CONFLICT,
     "The light is broken. Repair it first.",
 );
+const LIGHT_NOT_FOUND: Code = Code::new(
+    "light_not_found",
+    StatusCode::NOT_FOUND,
+    "There is no light with this id.",
+);
 
 route_codes! {
-    GetLightCodes = [codes::NOT_FOUND];
+    GetLightCodes = [LIGHT_NOT_FOUND];
     CreateLightCodes = [codes::INVALID_FIELD];
-    ChangeLightCodes = [codes::NOT_FOUND, codes::PRECONDITION_FAILED, LIGHT_BROKEN];
+    ChangeLightCodes = [LIGHT_NOT_FOUND, codes::PRECONDITION_FAILED, LIGHT_BROKEN];
     NoCodes = [];
     ListCodes = [codes::INVALID_CURSOR];
 }
@@ -73,9 +78,9 @@ fn light(id: &str) -> Light {
 
 /// Read a light.
 #[api_v2_operation(operation_id = "getLight", tags("Lights"))]
-async fn get_light(id: ApiPath<EventId>) -> Result<Found<Light>, Fail<GetLightCodes>> {
+async fn get_light(id: ApiPath<EventId, GetLightCodes>) -> Result<Found<Light>, Fail<GetLightCodes>> {
     if id.0.as_str() == "unknown" {
-        return Err(Refusal::NotFound.into());
+        return Err(Problem::new(&LIGHT_NOT_FOUND).into());
     }
     Ok(Found::<Light>::new(&light(id.0.as_str())).etag(3))
 }
@@ -128,7 +133,7 @@ async fn create_light(
 #[api_v2_operation(operation_id = "changeLight", tags("Lights"))]
 async fn change_light(
     _operator: Operator,
-    id: ApiPath<EventId>,
+    id: ApiPath<EventId, ChangeLightCodes>,
     if_match: IfMatch,
 ) -> Result<Upserted<Light>, Fail<ChangeLightCodes>> {
     if_match.check(3)?;
@@ -144,7 +149,10 @@ async fn change_light(
 
 /// Remove a light.
 #[api_v2_operation(operation_id = "removeLight", tags("Lights"))]
-async fn remove_light(_operator: Operator, _id: ApiPath<EventId>) -> Result<NoContent, Fail<NoCodes>> {
+async fn remove_light(
+    _operator: Operator,
+    _id: ApiPath<EventId, GetLightCodes>,
+) -> Result<NoContent, Fail<GetLightCodes>> {
     Ok(NoContent)
 }
 

@@ -8,15 +8,18 @@ use crate::{
 #[actix_web::test]
 async fn what_is_not_there_is_404() {
     let port = start();
-    for target in [
-        "/",
-        "/nowhere",
-        "/lights/hall/more",
-        "/lights/unknown",
-        "/lights/a%20b",
-        "/docs/nothing.js",
-    ] {
+    for target in ["/", "/nowhere", "/lights/hall/more", "/docs/nothing.js"] {
         get(port, target).await.problem(404, "not_found");
+    }
+}
+
+#[actix_web::test]
+async fn what_cannot_be_an_id_is_not_found_like_any_other_id() {
+    let port = start();
+    for id in ["unknown", "a%20b", "a.b", "%ff", &"x".repeat(65)] {
+        get(port, &format!("/lights/{id}"))
+            .await
+            .problem(404, "light_not_found");
     }
 }
 
