@@ -9,18 +9,18 @@ use crate::harness::{Mood, TestApp, problem};
 async fn another_method_is_405_with_those_allowed() {
     let app = TestApp::start().await;
     for (method, path, allow) in [
-        (Method::PUT, "/bets", "GET, POST"),
-        (Method::DELETE, "/bets", "GET, POST"),
+        (Method::PUT, "/bets", "GET, HEAD, POST"),
+        (Method::DELETE, "/bets", "GET, HEAD, POST"),
         (
             Method::DELETE,
             "/bets/019a3f6e-7c1b-7d2a-9a51-0c6f3f6b2e11",
-            "GET",
+            "GET, HEAD",
         ),
-        (Method::POST, "/events", "GET"),
-        (Method::PATCH, "/events/final", "GET"),
-        (Method::POST, "/events/final/exposure", "GET"),
+        (Method::POST, "/events", "GET, HEAD"),
+        (Method::PATCH, "/events/final", "GET, HEAD"),
+        (Method::POST, "/events/final/exposure", "GET, HEAD"),
         (Method::GET, "/callbacks/line-provider", "POST"),
-        (Method::POST, "/readyz", "GET"),
+        (Method::POST, "/readyz", "GET, HEAD"),
     ] {
         let answer = app.client.send(method.clone(), path, &[], None).await;
         problem(&answer, 405, "method_not_allowed");
