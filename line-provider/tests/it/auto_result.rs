@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_support::wait_until;
 
-use crate::support::{DEADLINE, ManualClock, PATIENCE, TestApp, new_event};
+use crate::support::{DEADLINE, ManualClock, PATIENCE, TestApp, event_until};
 
 async fn finished(app: &TestApp, id: &str) -> Value {
     wait_until("the event is finished", PATIENCE, async || {
@@ -24,9 +24,8 @@ const SOON_AFTER: &str = "2027-06-01T18:00:00.02Z";
 async fn an_event_gets_a_winner_at_its_deadline_and_not_before() {
     let clock = ManualClock::at(JUST_BEFORE);
     let app = TestApp::start_in(TempDir::new().unwrap(), clock.clock(), AutoResult::Random).await;
-    app.create("first").await;
-    let mut next = new_event("next");
-    next["deadline"] = json!(SOON_AFTER);
+    app.create_until("first", DEADLINE).await;
+    let next = event_until("next", SOON_AFTER);
     assert_eq!(app.client.post("/events", &next).await.status, 201);
     assert_eq!(app.event("first").await["status"], "unfinished");
 
@@ -44,7 +43,7 @@ async fn an_event_gets_a_winner_at_its_deadline_and_not_before() {
 async fn a_deadline_that_is_moved_is_kept_at_its_new_time() {
     let clock = ManualClock::at("2027-06-01T12:00:00Z");
     let app = TestApp::start_in(TempDir::new().unwrap(), clock.clock(), AutoResult::Random).await;
-    app.create("final").await;
+    app.create_until("final", DEADLINE).await;
     let sooner = "2027-06-01T12:00:00.02Z";
     app.patch("final", json!({"deadline": sooner})).await;
     clock.set(sooner);
@@ -55,15 +54,14 @@ async fn a_deadline_that_is_moved_is_kept_at_its_new_time() {
 async fn what_passed_while_the_service_was_down_ends_at_the_start_and_corrected_events_stay() {
     let clock = ManualClock::at("2027-03-01T12:00:00Z");
     let app = TestApp::start_at(&clock).await;
-    app.create("final").await;
-    app.create("corrected").await;
+    app.create_until("final", DEADLINE).await;
+    app.create_until("corrected", DEADLINE).await;
     app.patch("corrected", json!({"status": "cancelled"})).await;
     let correction = json!({"status": "unfinished", "reason": "not over yet"});
     app.client
         .post("/events/corrected/corrections", &correction)
         .await;
-    let mut later = new_event("later");
-    later["deadline"] = json!("2027-06-01T18:00:00.000001Z");
+    let later = event_until("later", "2027-06-01T18:00:00.000001Z");
     app.client.post("/events", &later).await;
     let folder = app.stop().await;
     clock.set(DEADLINE);

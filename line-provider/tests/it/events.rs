@@ -3,7 +3,7 @@
 use awc::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{DEADLINE, ManualClock, TestApp, code, new_event};
+use crate::support::{DEADLINE, ManualClock, TestApp, code, event_until, in_days};
 
 const NOW: &str = "2027-03-01T12:00:00Z";
 
@@ -19,7 +19,7 @@ fn ids(list: &Value) -> Vec<String> {
 async fn a_created_event_is_there_with_its_tag_and_place() {
     let clock = ManualClock::at(NOW);
     let app = TestApp::start_at(&clock).await;
-    let created = app.client.post("/events", &new_event("final")).await;
+    let created = app.client.post("/events", &event_until("final", DEADLINE)).await;
     assert_eq!(created.status, 201);
     assert_eq!(created.header("location"), Some("/events/final"));
     assert_eq!(created.header("etag"), Some("\"1\""));
@@ -42,13 +42,13 @@ async fn a_created_event_is_there_with_its_tag_and_place() {
 async fn creating_again_is_fine_with_the_same_content_whatever_happened_since() {
     let clock = ManualClock::at(NOW);
     let app = TestApp::start_at(&clock).await;
-    app.create("final").await;
+    app.create_until("final", DEADLINE).await;
     app.patch("final", json!({"odds": "2.10"})).await;
     clock.set("2027-07-01T00:00:00Z");
-    let again = app.client.post("/events", &new_event("final")).await;
+    let again = app.client.post("/events", &event_until("final", DEADLINE)).await;
     assert_eq!((again.status, again.header("etag")), (200, Some("\"2\"")));
     assert_eq!(again.json()["odds"], "2.10");
-    let mut other = new_event("final");
+    let mut other = event_until("final", DEADLINE);
     other["odds"] = json!("2.10");
     let refused = app.client.post("/events", &other).await;
     assert_eq!(code(&refused, 409), "event_exists");
@@ -93,7 +93,7 @@ async fn lists_show_active_events_or_those_of_a_status_page_by_page() {
 async fn a_change_makes_a_revision_and_the_same_values_do_not() {
     let clock = ManualClock::at(NOW);
     let app = TestApp::start_at(&clock).await;
-    app.create("final").await;
+    app.create_until("final", DEADLINE).await;
     let changed = app.patch("final", json!({"odds": 1.9, "title": ""})).await;
     assert_eq!(
         (&changed["odds"], &changed["revision"]),
@@ -175,7 +175,7 @@ async fn a_wrong_result_is_corrected_and_betting_stays_closed() {
     assert_eq!(correct("second_team_won").await.json()["revision"], 3);
     let reopened = correct("unfinished").await.json();
     assert_eq!(reopened["closed_at"], won["closed_at"]);
-    let postponed = json!({"deadline": "2027-06-02T00:00:00Z"});
+    let postponed = json!({"deadline": in_days(31)});
     let refused = app.client.patch("/events/final", &postponed).await;
     assert_eq!(code(&refused, 409), "betting_closed");
     let cancelled = app.patch("final", json!({"status": "cancelled"})).await;

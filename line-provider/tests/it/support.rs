@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 pub const TOKEN: &str = "the-operators-token";
 /// How long anything may take before a test calls it lost.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// A deadline that is ahead by every test's clock.
+/// A deadline for tests that set their clock: the machine's clock passes it one day, see [`in_days`].
 pub const DEADLINE: &str = "2027-06-01T18:00:00Z";
 
 pub struct TestApp {
@@ -111,7 +111,11 @@ impl TestApp {
     }
 
     pub async fn create(&self, id: &str) -> Value {
-        let answer = self.client.post("/events", &new_event(id)).await;
+        self.create_until(id, &in_days(30)).await
+    }
+
+    pub async fn create_until(&self, id: &str, deadline: &str) -> Value {
+        let answer = self.client.post("/events", &event_until(id, deadline)).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()
     }
@@ -147,8 +151,22 @@ impl TestApp {
     }
 }
 
+/// A time that is ahead by the machine's clock, in whole seconds.
+pub fn in_days(days: u64) -> String {
+    let now = Timestamp::now().unix_seconds();
+    let whole_second = Timestamp::from_unix_micros(now * 1_000_000).unwrap();
+    whole_second
+        .saturating_add(Duration::from_secs(days * 24 * 3600))
+        .to_string()
+}
+
+/// An event whose deadline is ahead by the machine's clock.
 pub fn new_event(id: &str) -> Value {
-    json!({"id": id, "title": "A - B", "odds": "1.85", "deadline": DEADLINE})
+    event_until(id, &in_days(30))
+}
+
+pub fn event_until(id: &str, deadline: &str) -> Value {
+    json!({"id": id, "title": "A - B", "odds": "1.85", "deadline": deadline})
 }
 
 /// Reads the log page by page, and checks that its positions have no gaps.

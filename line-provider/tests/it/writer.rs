@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::support::{DEADLINE, TestApp, code, moment, new_event};
+use crate::support::{TestApp, code, in_days, moment, new_event};
 
 fn hold_write_lock(folder: &std::path::Path) -> SqliteConnection {
     let file = folder.join("journal.sqlite");
@@ -59,7 +59,7 @@ async fn a_full_queue_refuses_at_once_and_everything_taken_is_carried_out() {
             id: format!("e{n}").parse().unwrap(),
             title: String::new(),
             odds: "1.5".parse().unwrap(),
-            deadline: moment(DEADLINE),
+            deadline: moment(&in_days(30)),
         };
         let writer = writer.clone();
         tokio::task::spawn_local(async move { writer.event(EventCommand::Create(new), None).await })
