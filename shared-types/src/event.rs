@@ -68,10 +68,18 @@ pub struct Event {
 #[serde(deny_unknown_fields)]
 pub struct CreateEvent {
     /// `[A-Za-z0-9_-]{1,64}`; made by the service if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub id: Option<String>,
     /// 200 characters at most; empty if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub title: Option<String>,
     /// Odds on the first team's win: greater than 0, at most 10000.00, two decimals.
     pub odds: DecimalToken,
@@ -140,6 +148,17 @@ mod tests {
         assert!(patch.title.is_none());
         assert!(serde_json::from_str::<PatchEvent>(r#"{"odds": null}"#).is_err());
         assert!(serde_json::from_str::<PatchEvent>(r#"{"price": "1.10"}"#).is_err());
+    }
+
+    #[test]
+    fn a_new_event_may_leave_out_id_and_title_but_not_set_them_to_null() {
+        let create = |more: &str| {
+            let json = format!(r#"{{"odds": 1.10, "deadline": "2026-03-01T18:00:00Z"{more}}}"#);
+            serde_json::from_str::<CreateEvent>(&json)
+        };
+        assert!(create("").is_ok());
+        assert!(create(r#", "id": null"#).is_err());
+        assert!(create(r#", "title": null"#).is_err());
     }
 
     #[test]
