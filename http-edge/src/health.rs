@@ -8,6 +8,7 @@ use paperclip::actix::{
     web::{ServiceConfig, get, resource},
 };
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     codes,
@@ -143,6 +144,14 @@ async fn readyz(readiness: web::Data<Readiness>) -> Result<Found<Ready>, Fail<Re
 #[api_v2_operation(operation_id = "getMetrics", tags("Operations"))]
 async fn metrics() -> PrometheusText {
     PrometheusText
+}
+
+/// A detail that is not known is left out.
+pub(crate) fn overlay() -> serde_json::Value {
+    let dependency = json!({"properties": {"detail": {"nullable": false}}});
+    json!({"components": {"schemas": {
+        "Ready": {"properties": {"dependencies": {"additionalProperties": dependency}}},
+    }}})
 }
 
 pub(crate) fn routes(cfg: &mut ServiceConfig) {

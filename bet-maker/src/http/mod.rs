@@ -47,6 +47,9 @@ fn overlay() -> serde_json::Value {
         "void_reason": null, "payout": null, "event_revision": 1,
         "placed_at": "2026-03-01T17:12:45.123456Z", "settled_at": null,
     });
+    let decimal = shared_types::schema::scalar_fragment("Decimal")
+        .and_then(|fragment| fragment.get("oneOf").cloned())
+        .expect("a decimal is a string or a number");
     json!({
         "info": {
             "title": "bet-maker",
@@ -54,6 +57,21 @@ fn overlay() -> serde_json::Value {
             "description": "Takes bets on the events of line-provider and settles each exactly once. Money and \
                 odds are decimal strings with two places; times are RFC 3339 in UTC; errors are RFC 9457 problems.",
         },
+        "components": {"schemas": {"PlaceBet": {
+            "properties": {
+                "stake": {
+                    "description": "Greater than 0, at most 1000000000.00, two decimals. Either it or `amount` is given.",
+                    "example": "10.00",
+                },
+                "amount": {
+                    "description": "Another name for `stake`.",
+                    "example": "10.00",
+                    "oneOf": decimal,
+                },
+            },
+            "required": ["event_id"],
+            "oneOf": [{"required": ["stake"]}, {"required": ["amount"]}],
+        }}},
         "paths": {
             "/bets": {"post": {
                 "requestBody": {"content": {"application/json": {"examples": {

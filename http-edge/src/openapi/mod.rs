@@ -2,10 +2,12 @@
 //!
 //! paperclip collects an OpenAPI 2 document and converts it, which loses what version 2 cannot say. The extractors
 //! and replies leave the missing facts where they survive the conversion (`operation`), `passes` puts them where
-//! version 3 wants them, and each service's overlay adds what only it knows (title, examples, response headers).
+//! version 3 wants them, each service's overlay adds what only it knows (title, examples, response headers), and
+//! `presence` settles last what may be absent or null.
 
 mod operation;
 mod passes;
+mod presence;
 mod walk;
 
 use actix_web::{App, web::Bytes};
@@ -32,7 +34,10 @@ pub struct Document {
 
 impl Document {
     /// Collects the document of `routes` and merges `overlay` over it: objects member by member, anything else
-    /// replaced.
+    /// replaced. A member that an answer leaves out, and does not set to null, is `"nullable": false` in it.
+    ///
+    /// # Panics
+    /// One type is both a request's and an answer's; these say different things by an `Option`.
     pub fn collect(routes: impl FnOnce(&mut ServiceConfig), overlay: &Value) -> Self {
         let mut value = Value::Null;
         let _ = App::new()
@@ -44,7 +49,9 @@ impl Document {
                 app
             });
         passes::run(&mut value);
+        merge(&mut value, &crate::health::overlay());
         merge(&mut value, overlay);
+        presence::run(&mut value);
         let bytes = serde_json::to_vec(&value)
             .expect("a JSON value can be written")
             .into();

@@ -25,7 +25,6 @@ pub(super) fn run(document: &mut Value) {
     for operation in operations(document) {
         members(operation, "parameters").for_each(leave_optional_parameter_empty);
     }
-    each_schema(document, &mut allow_null);
     refer_to_components(document);
     add_problem_component(document);
     use_bearer(document);
@@ -147,28 +146,6 @@ fn describe_scalar(schema: &mut Map<String, Value>) {
     }
 }
 
-/// What is not required is an `Option`: absent or null in, null out.
-fn allow_null(schema: &mut Map<String, Value>) {
-    let required = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
-        return;
-    };
-    for (name, property) in properties {
-        let is_required = required.iter().any(|required| required.as_str() == Some(name));
-        if let (false, Some(property)) = (is_required, property.as_object_mut()) {
-            property.insert("nullable".to_owned(), Value::Bool(true));
-            // An enumeration excludes what it does not list, null too.
-            if let Some(variants) = property.get_mut("enum").and_then(Value::as_array_mut) {
-                variants.push(Value::Null);
-            }
-        }
-    }
-}
-
 /// paperclip writes a nested type out in full; where it equals a component, it refers to it instead.
 fn refer_to_components(document: &mut Value) {
     let Some(components) = document
@@ -186,29 +163,17 @@ fn refer_to_components(document: &mut Value) {
     each_subschema(document, &mut |schema| {
         let found = shapes.iter().find(|(_, candidate)| *candidate == shape(schema));
         if let Some((name, _)) = found {
-            let reference = json!({"$ref": format!("#/components/schemas/{name}")});
             // A reference allows no neighbours in 3.0.
-            *schema = match schema.get("nullable") {
-                Some(_) => [
-                    ("nullable".to_owned(), json!(true)),
-                    ("allOf".to_owned(), json!([reference])),
-                ]
+            *schema = [("$ref".to_owned(), json!(format!("#/components/schemas/{name}")))]
                 .into_iter()
-                .collect(),
-                None => [(
-                    "$ref".to_owned(),
-                    reference.get("$ref").cloned().unwrap_or_default(),
-                )]
-                .into_iter()
-                .collect(),
-            };
+                .collect();
         }
     });
 }
 
 /// A schema without the words that depend on where it is used.
 fn shape(schema: &Map<String, Value>) -> Map<String, Value> {
-    let words = ["description", "nullable", "title", "example"];
+    let words = ["description", "title", "example"];
     schema
         .iter()
         .filter(|(key, _)| !words.contains(&key.as_str()))

@@ -43,6 +43,11 @@ pub(super) fn each_subschema(document: &mut Value, visit: &mut impl FnMut(&mut M
     });
 }
 
+/// Visits a schema and every schema inside it, inner ones first.
+pub(super) fn each_within(schema: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
+    descend(schema, true, &mut |schema, _| visit(schema));
+}
+
 fn walk(document: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>, bool)) {
     if let Some(components) = document
         .pointer_mut("/components/schemas")

@@ -66,13 +66,17 @@ async fn an_unreadable_body_is_400_and_says_where() {
         (r#"{"id":"hall","brightness":-1}"#, "line 1 column 28"),
         (
             r#"{"id":"hall","brightness":1,"colour":2}"#,
-            "unknown field `colour`, expected `id` or `brightness`",
+            "unknown field `colour`, expected one of `id`, `brightness`, `note`",
         ),
         (
             r#"{"id":"hall","id":"hall","brightness":1}"#,
             "duplicate field `id`",
         ),
         ("{\"id\":\"hall\"}", "missing field `brightness`"),
+        (
+            r#"{"id":"hall","brightness":1,"note":null}"#,
+            "invalid type: null",
+        ),
         (r#"{"id":"hall","brightness":1} x"#, "trailing characters"),
     ] {
         let problem = create(port, JSON, body).await.problem(400, "invalid_json");

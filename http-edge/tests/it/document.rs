@@ -54,14 +54,12 @@ fn a_route_lists_exactly_its_codes() {
 }
 
 #[test]
-fn scalars_bounds_and_nulls_are_described() {
+fn scalars_and_bounds_are_described() {
     let document = document();
     let document = document.value();
     let light = at(document, "/components/schemas/Light");
     assert!(light["properties"]["odds"]["pattern"].is_string());
-    assert_eq!(light["properties"]["seen_by"]["nullable"], true);
     assert_eq!(light["properties"]["seen_by"]["description"], "Who sees it.");
-    assert_eq!(light["properties"]["id"].get("nullable"), None);
 
     let parameters = at(document, "/paths/~1lights/get/parameters").as_array().unwrap();
     let named = |name: &str| {
@@ -85,6 +83,48 @@ fn scalars_bounds_and_nulls_are_described() {
         (Some("id"), Some("path"))
     );
     assert_eq!(path["schema"]["pattern"], "^[A-Za-z0-9_-]{1,64}$");
+}
+
+#[test]
+fn a_body_may_leave_out_what_it_may_not_set_to_null() {
+    let document = document();
+    let create = at(document.value(), "/components/schemas/CreateLight");
+    assert_eq!(create["required"], json!(["brightness", "id"]));
+    assert_eq!(create["properties"]["note"].get("nullable"), None);
+    assert_eq!(create["additionalProperties"], false);
+}
+
+#[actix_web::test]
+async fn an_answer_has_every_member_that_its_schema_requires() {
+    let document = document();
+    let schemas = at(document.value(), "/components/schemas");
+    let light = at(schemas, "/Light");
+    assert_eq!(light["required"], json!(["id", "odds", "revision", "seen_by"]));
+    assert_eq!(light["properties"]["seen_by"]["nullable"], true);
+    assert_eq!(light["properties"]["id"].get("nullable"), None);
+    assert_eq!(light.get("additionalProperties"), None, "answers may grow");
+    let page = at(schemas, "/LightPage");
+    assert_eq!(page["required"], json!(["items", "next_cursor"]));
+    assert_eq!(page["properties"]["next_cursor"]["nullable"], true);
+
+    let port = start();
+    let shown = get(port, "/lights/hall").await.json();
+    assert_eq!(shown.get("seen_by"), Some(&Value::Null));
+    let last_page = get(port, "/lights").await.json();
+    assert_eq!(last_page.get("next_cursor"), Some(&Value::Null));
+}
+
+#[actix_web::test]
+async fn what_is_left_out_of_answers_is_neither_required_nor_null() {
+    let document = document();
+    let dependency = at(
+        document.value(),
+        "/components/schemas/Ready/properties/dependencies/additionalProperties",
+    );
+    assert_eq!(dependency["required"], json!(["status"]));
+    assert_eq!(dependency["properties"]["detail"].get("nullable"), None);
+    let ready = get(start(), "/readyz").await.json();
+    assert_eq!(ready["dependencies"]["power"], json!({"status": "up"}));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use paperclip::actix::{
     Apiv2Schema, api_v2_operation,
     web::{ServiceConfig, delete, get, patch, post, resource},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use shared_types::{EventId, Odds};
 
@@ -56,6 +56,14 @@ struct Pair {
 struct CreateLight {
     id: String,
     brightness: u32,
+    /// For whoever repairs it.
+    #[serde(default, deserialize_with = "present")]
+    note: Option<String>,
+}
+
+/// Absent or a text, but not null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize, Apiv2Schema)]
@@ -122,7 +130,9 @@ async fn create_light(
         "brightness",
         u8::try_from(body.0.brightness).map_err(|_| "must be 0 to 255"),
     );
-    let (id, _) = errors.finish(id.zip(brightness))?;
+    let note = body.0.note.unwrap_or_default();
+    let note = errors.check("note", note.is_ascii().then_some(note).ok_or("must be ASCII"));
+    let (id, _) = errors.finish(id.zip(brightness.zip(note)))?;
     let reply = Created::<Light>::new(&light(id.as_str())).location(&format!("/lights/{id}"));
     Ok(if key.0.is_some() { reply.replayed() } else { reply })
 }

@@ -22,6 +22,8 @@ fn overlay() -> Value {
             {"name": "Subscriptions", "description": "Callbacks on changes."},
             {"name": "Operations", "description": "For whoever runs the service."},
         ],
+        // Shown once, and left out of every other answer.
+        "components": {"schemas": {"CreatedSubscription": {"properties": {"secret": {"nullable": false}}}}},
         "paths": {
             "/events": {"post": {
                 "requestBody": {"content": {"application/json": {"examples": created_bodies()}}},
