@@ -169,8 +169,18 @@ impl FakePair {
             let of_status = |bet: &&&Value| status.is_none_or(|status| bet["status"] == status);
             let bets: Vec<_> = bets.iter().filter(of_status).collect();
             let sum = |field: &str| text(bets.iter().map(|bet| cents(&bet[field])).sum());
+            let if_first_wins = |bet: &Value| {
+                cents(
+                    &bet[if bet["status"] == "void" {
+                        "stake"
+                    } else {
+                        "potential_payout"
+                    }],
+                )
+            };
+            let if_first_wins = text(bets.iter().map(|bet| if_first_wins(bet)).sum());
             json!({"bets": bets.len(), "stakes": sum("stake"),
-                   "payout_if_first_team_wins": sum("potential_payout"), "paid": sum("payout")})
+                   "payout_if_first_team_wins": if_first_wins, "paid": sum("payout")})
         };
         let by_status: HashMap<_, _> = BetStatus::ALL
             .iter()
