@@ -39,7 +39,7 @@ pub enum Command {
         #[arg(long)]
         instance: Instance,
         #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
-        bet_maker_database_url: String,
+        bet_maker_database_url: SecretString,
     },
 }
 

@@ -10,6 +10,7 @@ use bet_maker::feed::apply;
 use bet_maker::store::Store;
 use clap::Parser as _;
 use http_edge::{probe, server, telemetry};
+use secrecy::ExposeSecret as _;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -33,7 +34,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             instance,
             bet_maker_database_url,
         }) => {
-            let store = Store::new(&bet_maker_database_url, 1);
+            let store = Store::new(bet_maker_database_url.expose_secret(), 1);
             apply::adopt(&mut *store.connection().await?, instance).await?;
             println!(
                 "Noted. A running bet-maker reads the log of {instance} from its start and then follows it."

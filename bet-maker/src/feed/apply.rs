@@ -20,6 +20,9 @@ pub struct Received {
 
 /// Takes over those of `changes` that belong to the followed history. They do not move the bookmark: only the
 /// log shows that nothing is missing before them.
+///
+/// # Errors
+/// [`StoreError`]; nothing was changed then.
 pub async fn receive(conn: &mut AsyncPgConnection, mut changes: Vec<Change>) -> Result<Received, StoreError> {
     conn.transaction(async move |tx| {
         let state = feed::hold(tx).await?;
@@ -48,6 +51,9 @@ pub enum Read {
 }
 
 /// Takes over `changes`, which follow `bookmark` and were asked for in the state `asked`.
+///
+/// # Errors
+/// [`StoreError`]; nothing was changed then.
 pub async fn follow(
     conn: &mut AsyncPgConnection,
     asked: &FeedState,
@@ -83,6 +89,9 @@ pub async fn follow(
 }
 
 /// Stops acceptance, and begins to read the log of `instance` as a candidate. Also where a candidate breaks.
+///
+/// # Errors
+/// [`StoreError`]; nothing was changed then.
 pub async fn suspend(
     conn: &mut AsyncPgConnection,
     asked: &FeedState,
@@ -133,6 +142,9 @@ pub enum Reconciled {
 /// and leaves no event in doubt: then it is followed from its start, and only then does its news count. Where an
 /// operator said so, its changes are taken over as they are read. Never voids and never unsettles for lack of
 /// news.
+///
+/// # Errors
+/// [`StoreError`]; nothing was changed then.
 pub async fn reconcile(
     conn: &mut AsyncPgConnection,
     asked: &FeedState,

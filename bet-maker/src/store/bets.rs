@@ -65,6 +65,9 @@ pub struct BetFilter {
 }
 
 /// The bet of that id, or `None`.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn find(conn: &mut AsyncPgConnection, id: BetId) -> Result<Option<Bet>, StoreError> {
     let row = bets::table
         .find(id.as_uuid())
@@ -76,6 +79,9 @@ pub async fn find(conn: &mut AsyncPgConnection, id: BetId) -> Result<Option<Bet>
 }
 
 /// Bets by descending id, which is newest first; those before `before`.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &BetFilter,

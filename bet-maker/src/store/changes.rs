@@ -205,6 +205,9 @@ async fn keep_conflict(
 
 /// Unfinished events that the history counted in `generation` has not named, or contradicts: while there are
 /// any, that history cannot be trusted to end what this one began.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn count_unconfirmed(tx: &mut AsyncPgConnection, generation: i32) -> Result<i64, StoreError> {
     let open = events::status.eq(0).and(events::closed_at.is_null());
     let contradicted = feed_conflicts::table
@@ -218,6 +221,9 @@ pub async fn count_unconfirmed(tx: &mut AsyncPgConnection, generation: i32) -> R
 
 /// Closes betting on up to 500 of the events that the history counted in `generation` has not named, and says on
 /// how many. Their bets stay as they are: nothing is voided for lack of news.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn close_unconfirmed(tx: &mut AsyncPgConnection, generation: i32) -> Result<usize, StoreError> {
     let open = events::status
         .eq(0)

@@ -15,6 +15,10 @@ pub const fn event_status(status: EventStatus) -> i16 {
     }
 }
 
+/// The status of a code.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a code that none has.
 pub fn to_event_status(code: i16) -> Result<EventStatus, StoreError> {
     EventStatus::ALL
         .into_iter()
@@ -31,6 +35,10 @@ pub const fn bet_status(status: BetStatus) -> i16 {
     }
 }
 
+/// The status of a code.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a code that none has.
 pub fn to_bet_status(code: i16) -> Result<BetStatus, StoreError> {
     BetStatus::ALL
         .into_iter()
@@ -45,6 +53,10 @@ pub const fn void_reason(reason: VoidReason) -> i16 {
     }
 }
 
+/// The reason of a code.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a code that none has.
 pub fn to_void_reason(code: i16) -> Result<VoidReason, StoreError> {
     match code {
         1 => Ok(VoidReason::EventCancelled),
@@ -59,6 +71,9 @@ pub fn to_bigint(count: u64) -> i64 {
 }
 
 /// A `bigint` that only ever counts.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a negative one.
 pub fn to_count(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| corrupt("counter", value))
 }

@@ -17,6 +17,9 @@ use super::schema::{bets, events};
 use crate::placement::Terms;
 
 /// The event of that id, or `None`.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn find(conn: &mut AsyncPgConnection, id: &EventId) -> Result<Option<Event>, StoreError> {
     let row = events::table
         .find(id.as_str())
@@ -28,6 +31,9 @@ pub async fn find(conn: &mut AsyncPgConnection, id: &EventId) -> Result<Option<E
 }
 
 /// Events open for betting by the database's clock, sorted by (deadline, id), those behind `after`.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn list_open(
     conn: &mut AsyncPgConnection,
     after: Option<(Timestamp, &EventId)>,
@@ -52,6 +58,9 @@ pub async fn list_open(
 }
 
 /// What placements need of the events of `ids`; unknown ones are left out.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn terms(
     conn: &mut AsyncPgConnection,
     ids: &[&str],
@@ -96,6 +105,9 @@ pub struct ExposureLine {
 }
 
 /// The bets of an event by status; statuses without bets are left out.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn exposure(conn: &mut AsyncPgConnection, id: &EventId) -> Result<Vec<ExposureLine>, StoreError> {
     type Row = (i16, i64, Decimal, Decimal, Decimal);
     // Integer division cuts as the rule in `settlement` does: stakes and odds are positive.

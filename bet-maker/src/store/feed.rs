@@ -156,6 +156,9 @@ fn columns(bookmark: Option<&Bookmark>) -> (Option<Uuid>, i64, Option<Vec<u8>>) 
 }
 
 /// Reads the row without holding it.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn read(conn: &mut AsyncPgConnection) -> Result<FeedState, StoreError> {
     feed::table
         .select(FeedRow::as_select())
@@ -165,6 +168,9 @@ pub async fn read(conn: &mut AsyncPgConnection) -> Result<FeedState, StoreError>
 }
 
 /// Reads the row and holds it until the transaction ends: one applier at a time, over all replicas.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn hold(tx: &mut AsyncPgConnection) -> Result<FeedState, StoreError> {
     feed::table
         .select(FeedRow::as_select())
@@ -175,6 +181,9 @@ pub async fn hold(tx: &mut AsyncPgConnection) -> Result<FeedState, StoreError> {
 }
 
 /// Writes the row that [`hold`] holds.
+///
+/// # Errors
+/// [`StoreError`].
 pub async fn write(tx: &mut AsyncPgConnection, state: &FeedState) -> Result<(), StoreError> {
     let suspension = state.suspension.as_ref();
     let (instance, position, digest) = columns(state.followed.as_ref());

@@ -26,6 +26,7 @@ mod operations;
 mod outage;
 mod overload;
 mod placing;
+mod pools;
 mod registration;
 mod replicas;
 mod resumption;
