@@ -11,7 +11,7 @@ use crate::store::settlements::{Chunk, SettleError, settle_chunk};
 use crate::store::{Store, StoreError, WORK_DEADLINE};
 
 /// Large enough that the statements' fixed cost vanishes, small enough that a newer result waits only shortly.
-const CHUNK: u16 = 5_000;
+const CHUNK: u16 = 20_000;
 /// How long a result of another replica, or one whose wake-up was lost, waits at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);

@@ -26,7 +26,7 @@ create index events_open on events (deadline, id) where status = 0 and closed_at
 create index events_due on events (id) where settled_seq < result_seq;
 
 -- No foreign key to events: it would lock the hot row and fence nothing. No index on status: it would end
--- HOT updates, which fillfactor 45 makes of every settlement (at 50, one in sixteen was not).
+-- HOT updates, which fillfactor 50 makes of fifteen settlements in sixteen.
 create table bets (
     id uuid primary key,
     event_id text collate "C" not null,
@@ -40,7 +40,7 @@ create table bets (
     payout bigint check ((payout is null) = (status = 0)),
     settled_seq bigint not null default 0,
     settled_at timestamptz check ((settled_at is null) = (status = 0))
-) with (fillfactor = 45);
+) with (fillfactor = 50);
 
 create index bets_by_event on bets (event_id, id);
 create index bets_by_bettor on bets (bettor, id) where bettor is not null;
