@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use shared_types::Instance;
 use shared_types::signature::{InvalidSecret, Secret};
 
-/// Two writers, two settlers, the inbox, the poller, and two for reading.
+/// Half of them read. The other half is for two writers, two settlers, the inbox and the poller, which at the least take
+/// turns on four.
 const DATABASE_CONNECTIONS_MIN: u16 = 8;
 
 /// Takes bets on line-provider's events and settles each exactly once.
