@@ -25,9 +25,11 @@ pub struct Builder {
     listen: String,
     env: Vec<(String, String)>,
     log_file: Option<PathBuf>,
+    binaries: Option<PathBuf>,
 }
 
 /// A started service. Dropping it kills it.
+#[derive(Debug)]
 pub struct Service {
     name: String,
     binary: PathBuf,
@@ -51,6 +53,13 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, address: &str) -> Self {
         address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// The folder that holds the binary; by default the one that this program was built into.
+    #[must_use]
+    pub fn binaries(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.binaries = Some(folder.into());
         self
     }
 
@@ -92,7 +101,10 @@ impl Builder {
             }
         };
         let mut service = Service {
-            binary: find_binary(&self.name)?,
+            binary: match self.binaries {
+                Some(folder) => folder.join(&self.name),
+                None => find_binary(&self.name)?,
+            },
             name: self.name,
             env: self.env,
             log_file,
@@ -114,6 +126,7 @@ impl Service {
             listen: "127.0.0.1:0".to_owned(),
             env: Vec::new(),
             log_file: None,
+            binaries: None,
         }
     }
 
@@ -188,9 +201,24 @@ impl Service {
             .unwrap_or_else(|error| panic!("{error:#}"));
     }
 
+    /// Starts again on the same port with the same settings and log, once it has ended or was killed; waits only until
+    /// it listens.
+    ///
+    /// # Errors
+    /// It ends, or does not listen within 30 s.
+    pub async fn try_start_again(&mut self) -> Result<()> {
+        let listen = self.address.to_string();
+        self.launch(&listen).await
+    }
+
     /// Sets a variable for the next start.
     pub fn set_env(&mut self, name: &str, value: impl Into<String>) {
         self.env.push((name.to_owned(), value.into()));
+    }
+
+    /// Leaves a variable out of the next start; one of our own environment is still passed on.
+    pub fn remove_env(&mut self, name: &str) {
+        self.env.retain(|(known, _)| known != name);
     }
 
     /// # Panics

@@ -97,6 +97,13 @@ impl Postgres {
         }
     }
 
+    /// Immediate shutdown: sessions are cut off where they are, and the next start recovers from the log.
+    pub fn stop_immediately(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.stop("QUIT", STOP_PATIENCE);
+        }
+    }
+
     /// SIGKILL of the postmaster, as a crash; its data stays for [`Postgres::restart`].
     pub fn kill9(&mut self) {
         if let Some(mut server) = self.server.take() {

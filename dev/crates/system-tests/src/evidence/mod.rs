@@ -1,0 +1,142 @@
+//! The evidence: everything that the judge reads, collected once the system is quiet: the history, line-provider's
+//! log, what subscribers received, bet-maker's tables and answers, the processes' logs and what they hold.
+
+mod api;
+mod resources;
+pub mod tables;
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use shared_types::{Change, Timestamp};
+
+use crate::cluster::{Cluster, STALE_AFTER};
+use crate::history::History;
+use crate::proxy::Passed;
+use crate::wire::{self, Receipt};
+
+pub use api::{Verified, wait_until_settled};
+pub use resources::{Resources, measure};
+pub use tables::Tables;
+
+/// One subscriber's.
+#[derive(Debug, Default)]
+pub struct Heard {
+    pub name: String,
+    /// Empty means all.
+    pub event_types: Vec<String>,
+    /// The log's head when it subscribed.
+    pub since: u64,
+    /// In the order of their arrival.
+    pub receipts: Vec<Receipt>,
+    /// The connections they came by.
+    pub passed: Vec<Passed>,
+    /// Where line-provider says it stands.
+    pub cursor: u64,
+}
+
+/// What one process wrote, and how it ended when nobody had told it to.
+#[derive(Debug, Default)]
+pub struct Account {
+    pub name: String,
+    pub log: String,
+    pub unasked_ends: Vec<String>,
+    /// Before the load and after the quiet; `None` where it is not measured.
+    pub resources: Option<(Resources, Resources)>,
+}
+
+#[derive(Debug, Default)]
+pub struct Evidence {
+    pub history: History,
+    /// In order of position, as line-provider serves it.
+    pub log: Vec<Change>,
+    pub head: u64,
+    /// All instances that pages of the log named.
+    pub instances: Vec<String>,
+    pub subscribers: Vec<Heard>,
+    pub tables: Tables,
+    /// `GET /events/{id}/exposure` of each event with bets, from one of the replicas.
+    pub exposures: HashMap<String, Value>,
+    pub accounts: Vec<Account>,
+    /// Sessions of bet-makers that sit in a transaction after the quiet.
+    pub open_transactions: Vec<String>,
+    /// What the operators' own checks say.
+    pub verified: Vec<Verified>,
+    /// How long the system took to come to rest; `None` where it did not.
+    pub rest_s: Option<f64>,
+    pub stale_after_s: u64,
+}
+
+impl Evidence {
+    /// Reads everything. `before` holds what each process held before the load.
+    ///
+    /// # Errors
+    /// Something cannot be read.
+    pub async fn collect(
+        cluster: &Cluster,
+        history: History,
+        before: &HashMap<String, Resources>,
+        rest_s: Option<f64>,
+    ) -> Result<Self> {
+        let mut evidence = Self {
+            history,
+            rest_s,
+            stale_after_s: STALE_AFTER.as_secs(),
+            ..Self::default()
+        };
+        api::read_log(cluster, &mut evidence).await?;
+        let operator = cluster.operator().await;
+        for subscriber in &cluster.subscribers {
+            let posted = operator.get(&format!("/subscriptions/{}", subscriber.id)).await.json();
+            evidence.subscribers.push(Heard {
+                name: subscriber.process.name.clone(),
+                event_types: subscriber.event_types.clone(),
+                since: subscriber.since,
+                receipts: wire::read(&subscriber.wire)?,
+                passed: subscriber.link.passed(),
+                cursor: posted["cursor"].as_u64().context("a subscription has a cursor")?,
+            });
+        }
+        let client = tables::connect(&cluster.database_url()).await?;
+        evidence.tables = Tables::read(&client).await?;
+        evidence.open_transactions = tables::open_transactions(&client).await?;
+        evidence.exposures = api::read_exposures(cluster, &evidence.tables).await?;
+        evidence.verified = api::verify(cluster).await?;
+        for process in cluster.processes() {
+            let now = match process.pid().await {
+                Some(pid) => measure(pid).ok(),
+                None => None,
+            };
+            evidence.accounts.push(Account {
+                name: process.name.clone(),
+                log: process.log().await,
+                unasked_ends: process.unasked_ends.borrow().clone(),
+                resources: before.get(&process.name).copied().zip(now),
+            });
+        }
+        evidence.accounts.push(Account {
+            name: "postgres".to_owned(),
+            log: std::fs::read_to_string(cluster.database.log_file()).unwrap_or_default(),
+            ..Account::default()
+        });
+        Ok(evidence)
+    }
+
+    /// The newest change of each event.
+    pub fn newest(&self) -> HashMap<&str, &Change> {
+        self.log.iter().map(|change| (change.event_id.as_str(), change)).collect()
+    }
+
+    /// Each change by its event and revision.
+    pub fn revisions<'a>(&'a self) -> HashMap<(&'a str, u64), &'a Change> {
+        let key = |change: &'a Change| (change.event_id.as_str(), change.revision);
+        self.log.iter().map(|change| (key(change), change)).collect()
+    }
+
+    /// When line-provider served an older copy of its journal.
+    pub fn set_back(&self) -> Vec<(Timestamp, Timestamp)> {
+        use crate::history::Note;
+        self.history.spans(|note| *note == Note::SetBack, |note| *note == Note::BroughtBack)
+    }
+}

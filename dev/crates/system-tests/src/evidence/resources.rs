@@ -1,0 +1,39 @@
+//! What a process holds: memory, descriptors, threads, as the kernel counts them.
+
+use std::fmt;
+
+use anyhow::{Context as _, Result};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    pub resident_kib: u64,
+    pub descriptors: u64,
+    pub threads: u64,
+}
+
+impl fmt::Display for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            resident_kib,
+            descriptors,
+            threads,
+        } = self;
+        write!(f, "{resident_kib} KiB, {descriptors} descriptors, {threads} threads")
+    }
+}
+
+/// # Errors
+/// There is no such process.
+pub fn measure(pid: u32) -> Result<Resources> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("it is gone")?;
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let word = line.and_then(|line| line.split_whitespace().next());
+        word.and_then(|word| word.parse().ok()).with_context(|| format!("no {name} in its status"))
+    };
+    Ok(Resources {
+        resident_kib: number("VmRSS:")?,
+        threads: number("Threads:")?,
+        descriptors: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count().try_into()?,
+    })
+}

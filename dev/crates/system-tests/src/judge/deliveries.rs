@@ -1,0 +1,101 @@
+//! Every subscriber heard of every change that it wants at least once, or of a newer one of the same event; in order
+//! within the event; and whatever is sent again is the newest of its event.
+//!
+//! Order is judged within one run of line-provider: a crash forgets how far the subscriber was served, and sends some
+//! changes again. Callbacks that arrived long after they were signed are not judged: they lay in the buffers of a
+//! halted process, and their attempt had been given up meanwhile.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use shared_types::Timestamp;
+
+use super::Findings;
+use crate::evidence::{Evidence, Heard};
+use crate::wire::Receipt;
+
+/// Below the 10 s after which line-provider gives an attempt up.
+const STRAGGLER: Duration = Duration::from_secs(8);
+/// From the change's time to its being visible to delivery, however busy the machine.
+const VISIBLE: Duration = Duration::from_secs(2);
+
+pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
+    for subscriber in &evidence.subscribers {
+        check_completeness(evidence, subscriber, findings);
+        check_order(evidence, subscriber, findings);
+    }
+}
+
+fn check_completeness(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings) {
+    let name = &subscriber.name;
+    // The newest position of each event that the subscriber has taken.
+    let mut taken: HashMap<&str, u64> = HashMap::new();
+    for receipt in subscriber.receipts.iter().filter(|receipt| receipt.is_taken()) {
+        let newest = taken.entry(receipt.change.event_id.as_str()).or_default();
+        *newest = receipt.change.position.max(*newest);
+    }
+    for change in evidence.log.iter().filter(|change| change.position > subscriber.since) {
+        let wanted = &subscriber.event_types;
+        if !wanted.is_empty() && !wanted.iter().any(|kind| kind == change.kind.as_str()) {
+            continue;
+        }
+        let newest = taken.get(change.event_id.as_str()).copied().unwrap_or_default();
+        findings.require(newest >= change.position, || {
+            format!("{name} never heard of position {} of {}, only up to {newest}", change.position, change.event_id)
+        });
+    }
+    findings.require(subscriber.cursor == evidence.head, || {
+        format!("{name} is served up to {} of {}", subscriber.cursor, evidence.head)
+    });
+}
+
+fn check_order(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings) {
+    let name = &subscriber.name;
+    let set_back = evidence.set_back();
+    let mut lanes: HashMap<(u64, &str), u64> = HashMap::new();
+    let mut attempts: HashMap<(u64, &str), u64> = HashMap::new();
+    let newer = newer_changes(evidence);
+    for receipt in &subscriber.receipts {
+        let signed_at = Timestamp::from_unix_micros(receipt.signed_at_s * 1_000_000);
+        if signed_at.is_none_or(|signed_at| receipt.at.saturating_since(signed_at) > STRAGGLER) {
+            continue;
+        }
+        let Some(epoch) = epoch(subscriber, receipt) else {
+            findings.require(false, || format!("{name} got a callback by a connection that nobody made: {receipt:?}"));
+            continue;
+        };
+        let (event, position) = (receipt.change.event_id.as_str(), receipt.change.position);
+        let last = lanes.entry((epoch, event)).or_default();
+        findings.require(position >= *last, || format!("{name} heard of position {position} of {event} after {last}"));
+        *last = position.max(*last);
+
+        let attempt = attempts.entry((epoch, receipt.webhook_id.as_str())).or_default();
+        *attempt += 1;
+        let was_set_back = set_back.iter().any(|(from, to)| *from <= receipt.at && receipt.at <= *to);
+        let next = newer.get(&(event, position)).filter(|_| *attempt > 1 && !was_set_back);
+        if let (Some(next), Some(signed_at)) = (next, signed_at) {
+            findings.require(signed_at < next.saturating_add(VISIBLE), || {
+                format!("{name} was sent position {position} of {event} again at {signed_at}, superseded since {next}")
+            });
+        }
+    }
+}
+
+/// When each change was superseded.
+fn newer_changes(evidence: &Evidence) -> HashMap<(&str, u64), Timestamp> {
+    let mut last: HashMap<&str, u64> = HashMap::new();
+    let mut newer = HashMap::new();
+    for change in &evidence.log {
+        let event = change.event_id.as_str();
+        if let Some(position) = last.insert(event, change.position) {
+            newer.insert((event, position), change.occurred_at);
+        }
+    }
+    newer
+}
+
+/// Which run of line-provider made the connection that a callback came by.
+fn epoch(subscriber: &Heard, receipt: &Receipt) -> Option<u64> {
+    let made = |passed: &&crate::proxy::Passed| passed.port == receipt.port && passed.at <= receipt.at;
+    subscriber.passed.iter().rfind(made).map(|passed| passed.epoch)
+}

@@ -1,0 +1,83 @@
+//! One key, one bet, one answer: whoever repeats a request with its key hears the same, on whatever replica, after
+//! whatever crash; and a key serves one request only.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::Findings;
+use crate::evidence::Evidence;
+use crate::history::{Call, Operation};
+
+pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
+    let mut by_key: HashMap<&str, Vec<&Operation>> = HashMap::new();
+    for operation in &evidence.history.operations {
+        if let Call::PlaceBet { key: Some(key), .. } = &operation.call {
+            by_key.entry(key).or_default().push(operation);
+        }
+    }
+    for (key, operations) in &by_key {
+        check_key(key, operations, findings);
+    }
+    let mut named: HashMap<&str, &str> = HashMap::new();
+    for (key, bet) in &evidence.tables.keys {
+        if let Some(other) = bet.as_deref().and_then(|bet| named.insert(bet, key)) {
+            findings.require(false, || format!("keys {key} and {other} stand for one bet"));
+        }
+        findings.require(by_key.contains_key(key.as_str()), || format!("nobody used key {key}"));
+    }
+}
+
+/// What makes two requests one: all but the replica that was asked.
+fn request(operation: &Operation) -> Option<(&str, &str, Option<&str>, Option<&str>, &str)> {
+    match &operation.call {
+        Call::PlaceBet { event_id, stake, odds, odds_change, bettor, .. } => {
+            Some((event_id, stake, odds.as_deref(), odds_change.as_deref(), bettor))
+        }
+        _ => None,
+    }
+}
+
+fn check_key(key: &str, operations: &[&Operation], findings: &mut Findings) {
+    let first = operations.first().and_then(|operation| request(operation));
+    let mut told: Option<(u16, Value)> = None;
+    let mut originals = 0;
+    for operation in operations {
+        let Some((status, body)) = operation.answer() else {
+            continue;
+        };
+        if request(operation) != first {
+            let refused = status == 422 && body["code"] == "idempotency_key_reused";
+            findings.require(refused || !is_decision(status), || {
+                format!("key {key} served another request too: {status} {body}")
+            });
+            continue;
+        }
+        if !is_decision(status) {
+            continue;
+        }
+        originals += u64::from(!operation.is_replayed());
+        let answer = (status, essence(body));
+        match &told {
+            None => told = Some(answer),
+            Some(told) => findings.require(*told == answer, || {
+                format!("key {key} was answered {} {}, and {} {}", told.0, told.1, answer.0, answer.1)
+            }),
+        }
+    }
+    findings.require(originals <= 1, || format!("key {key} was decided {originals} times"));
+}
+
+/// Answers that a key keeps.
+const fn is_decision(status: u16) -> bool {
+    matches!(status, 200 | 201 | 404 | 409 | 422)
+}
+
+/// The answer without what is each request's own.
+fn essence(body: &Value) -> Value {
+    let mut body = body.clone();
+    if let Some(members) = body.as_object_mut() {
+        members.remove("request_id");
+    }
+    body
+}

@@ -1,0 +1,95 @@
+//! `chaos`: attacks the pair by a seeded plan and judges what is left; or proves, by planted bugs, that the judge sees.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum as _};
+use system_tests::plan::{Kind, Plan};
+use system_tests::planted;
+use system_tests::progress::Progress;
+use system_tests::run::{Options, folder_of, run};
+use system_tests::workload::Crowd;
+
+/// Attacks the pair by a seeded plan, and judges what is left of the promise.
+#[derive(Debug, Parser)]
+#[command(name = "chaos")]
+struct Cli {
+    /// Minutes of load with faults; may be a fraction.
+    #[arg(long, default_value_t = 2.0)]
+    minutes: f64,
+    /// Draws the plan; by default a new one. The same seed and time give the same plan.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Kinds of faults, separated by commas; by default all.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    faults: Option<Vec<Kind>>,
+    /// Prints the plan, and does nothing.
+    #[arg(long)]
+    plan: bool,
+    /// How many bettors ask at a time.
+    #[arg(long, default_value_t = Crowd::default().bettors)]
+    bettors: usize,
+    /// Where history, wires, logs and the verdict are kept; a folder for each seed.
+    #[arg(long, default_value = ".dev/chaos")]
+    keep: PathBuf,
+    /// Folder of the services' binaries; by default the one of this program.
+    #[arg(long)]
+    binaries: Option<PathBuf>,
+    /// Plants each bug of dev/crates/system-tests/planted in a copy of the tree, and requires that it is caught.
+    #[arg(long)]
+    planted: bool,
+    /// With --planted: only the bugs whose name contains one of these.
+    #[arg(requires = "planted")]
+    names: Vec<String>,
+}
+
+#[actix_rt::main]
+async fn main() -> ExitCode {
+    match execute(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("chaos: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<ExitCode> {
+    if cli.planted {
+        let is_caught = planted::prove(&cli.names).await?;
+        return Ok(if is_caught { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let seed = cli.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
+    let load = Duration::try_from_secs_f64(cli.minutes * 60.0)?;
+    let kinds = cli.faults.unwrap_or_else(|| Kind::value_variants().to_vec());
+    if cli.plan {
+        print!("{}", Plan::draw(seed, load, &kinds));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = folder_of(&cli.keep, seed);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let progress = Progress::new("chaos");
+    progress.tell(&format!("seed {seed}"));
+    let options = Options {
+        seed,
+        load,
+        kinds,
+        crowd: Crowd { bettors: cli.bettors, ..Crowd::default() },
+        folder: std::path::absolute(folder)?,
+        binaries: cli.binaries,
+    };
+    let kept = options.folder.clone();
+    let judged = run(options, &progress).await?;
+    drop(progress);
+    println!("seed {seed}\n{}{}", judged.figures, judged.verdict);
+    if judged.verdict.is_clean() {
+        println!("the promise holds");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("the promise is broken: the evidence is in {}", kept.display());
+    Ok(ExitCode::FAILURE)
+}
