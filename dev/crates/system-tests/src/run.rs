@@ -101,8 +101,10 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
         link.set(Condition::Clear);
     }
     let watching = watch_over(&cluster);
-    cluster.wait_until_ready().await;
-    workload.finish(LAST_ANSWERS).await?;
+    let mut not_healed = Vec::new();
+    for healed in [cluster.wait_until_ready().await, workload.finish(LAST_ANSWERS).await] {
+        not_healed.extend(healed.err().map(|error| format!("{error:#}")));
+    }
     recorder.flush()?;
     let history = History::read(&history_file)?;
     let figures = Figures::of(&history);
@@ -113,7 +115,7 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
 
     progress.phase("judging", None);
     let rest_s = rest.map(|rest| rest.as_secs_f64());
-    let evidence = Evidence::collect(&cluster, history, &before, rest_s).await?;
+    let evidence = Evidence::collect(&cluster, history, &before, rest_s, not_healed).await?;
     let verdict = Verdict::of(&evidence);
     let figures = figures.with(&evidence, can_fail_disks);
     std::fs::write(folder.join("verdict.txt"), format!("{figures}{verdict}"))?;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use shared_types::{SubscriptionId, subscription::CreatedSubscription};
-use test_support::{Client, Service, ServiceBuilder, ensure_database, wait_until};
+use test_support::{Client, Service, ServiceBuilder, ensure_database, poll_until};
 
 use crate::proxy::{Link, Proxies};
 
@@ -246,16 +246,23 @@ async fn start_subscriber(
 impl Cluster {
     /// Waits until every replica accepts bets again.
     ///
-    /// # Panics
-    /// One does not within a minute.
-    pub async fn wait_until_ready(&self) {
+    /// # Errors
+    /// One does not within a minute; what it says of itself.
+    pub async fn wait_until_ready(&self) -> Result<()> {
         for (process, _) in &self.replicas {
             let client = Client::new(&process.url().await);
-            wait_until(&format!("{} is ready", process.name), PATIENCE, async || {
+            let mut said = String::new();
+            let ready = poll_until(PATIENCE, async || {
                 let asked = client.try_send(awc::http::Method::GET, "/readyz", &[], Vec::new()).await;
-                asked.is_ok_and(|answer| answer.status == 200).then_some(())
-            })
-            .await;
+                match asked {
+                    Ok(answer) if answer.status == 200 => return Some(()),
+                    Ok(answer) => said = answer.text(),
+                    Err(error) => said = format!("{error:#}"),
+                }
+                None
+            });
+            ensure!(ready.await.is_ok(), "{} does not get ready: {said}", process.name);
         }
+        Ok(())
     }
 }

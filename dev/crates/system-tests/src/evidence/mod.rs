@@ -65,6 +65,8 @@ pub struct Evidence {
     pub verified: Vec<Verified>,
     /// How long the system took to come to rest; `None` where it did not.
     pub rest_s: Option<f64>,
+    /// What did not come back although everything was healed.
+    pub not_healed: Vec<String>,
     pub stale_after_s: u64,
 }
 
@@ -78,10 +80,12 @@ impl Evidence {
         history: History,
         before: &HashMap<String, Resources>,
         rest_s: Option<f64>,
+        not_healed: Vec<String>,
     ) -> Result<Self> {
         let mut evidence = Self {
             history,
             rest_s,
+            not_healed,
             stale_after_s: STALE_AFTER.as_secs(),
             ..Self::default()
         };

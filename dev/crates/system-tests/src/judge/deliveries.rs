@@ -3,7 +3,8 @@
 //!
 //! Order is judged within one run of line-provider: a crash forgets how far the subscriber was served, and sends some
 //! changes again. Callbacks that arrived long after they were signed are not judged: they lay in the buffers of a
-//! halted process, and their attempt had been given up meanwhile.
+//! halted process, and their attempt had been given up meanwhile. Two of one signature are one attempt, which met a
+//! pooled connection that was closed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -53,7 +54,8 @@ fn check_order(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings)
     let name = &subscriber.name;
     let set_back = evidence.set_back();
     let mut lanes: HashMap<(u64, &str), u64> = HashMap::new();
-    let mut attempts: HashMap<(u64, &str), u64> = HashMap::new();
+    // When each callback was first signed.
+    let mut attempts: HashMap<(u64, &str), i64> = HashMap::new();
     let newer = newer_changes(evidence);
     for receipt in &subscriber.receipts {
         let signed_at = Timestamp::from_unix_micros(receipt.signed_at_s * 1_000_000);
@@ -69,10 +71,11 @@ fn check_order(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings)
         findings.require(position >= *last, || format!("{name} heard of position {position} of {event} after {last}"));
         *last = position.max(*last);
 
-        let attempt = attempts.entry((epoch, receipt.webhook_id.as_str())).or_default();
-        *attempt += 1;
+        let attempt = (epoch, receipt.webhook_id.as_str());
+        let first_signed_at_s = *attempts.entry(attempt).or_insert(receipt.signed_at_s);
+        let is_retry = receipt.signed_at_s > first_signed_at_s;
         let was_set_back = set_back.iter().any(|(from, to)| *from <= receipt.at && receipt.at <= *to);
-        let next = newer.get(&(event, position)).filter(|_| *attempt > 1 && !was_set_back);
+        let next = newer.get(&(event, position)).filter(|_| is_retry && !was_set_back);
         if let (Some(next), Some(signed_at)) = (next, signed_at) {
             findings.require(signed_at < next.saturating_add(VISIBLE), || {
                 format!("{name} was sent position {position} of {event} again at {signed_at}, superseded since {next}")

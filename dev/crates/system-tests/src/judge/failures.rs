@@ -1,5 +1,5 @@
 //! Nothing failed but by a 503 with a name and a `Retry-After`: no other 5xx, no panic, no process that ended unasked,
-//! no transaction left open, and memory, descriptors and threads are back to where they were.
+//! nothing that stays away once all is healed, no transaction left open, and memory, descriptors and threads are back to where they were.
 
 use super::Findings;
 use crate::evidence::{Account, Evidence, Resources};
@@ -22,6 +22,9 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     }
     for account in &evidence.accounts {
         check_account(account, findings);
+    }
+    for what in &evidence.not_healed {
+        findings.require(false, || what.clone());
     }
     for transaction in &evidence.open_transactions {
         findings.require(false, || format!("a transaction was left open: {transaction}"));

@@ -1,0 +1,98 @@
+//! The proof that the judge can see: bugs, kept as patches beside this crate, are planted one by one in a copy of the
+//! tree; each is built, attacked, and must be caught by the very check that its patch names.
+//!
+//! A patch that no longer applies, or a bug that is not caught, is a failure. The product's own code stays clean.
+
+mod bug;
+mod scratch;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::progress::Progress;
+use crate::run::{Options, run};
+use crate::workload::Crowd;
+
+pub use bug::Bug;
+use scratch::Scratch;
+
+/// Where the patches are.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("planted")
+}
+
+/// Every bug, in order of its file's name; with `names`, those whose name contains one of them.
+///
+/// # Errors
+/// A patch cannot be read, or there is none.
+pub fn list(names: &[String]) -> Result<Vec<Bug>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder()).context("there are no planted bugs")? {
+        files.push(entry?.path());
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "patch"));
+    files.sort();
+    let bugs = files.iter().map(|file| Bug::read(file)).collect::<Result<Vec<_>>>()?;
+    let wanted = |bug: &Bug| names.is_empty() || names.iter().any(|name| bug.name.contains(name));
+    let bugs: Vec<_> = bugs.into_iter().filter(wanted).collect();
+    ensure!(!bugs.is_empty(), "no planted bug is named so");
+    Ok(bugs)
+}
+
+/// What became of one bug.
+#[derive(Debug)]
+pub enum Proof {
+    Caught,
+    /// With what the judge said instead.
+    Missed(String),
+}
+
+/// Plants, builds, attacks and judges each; whether all were caught.
+///
+/// # Errors
+/// The tree cannot be copied, a patch does not apply, or a planted tree does not build.
+pub async fn prove(names: &[String]) -> Result<bool> {
+    let mut all_caught = true;
+    let bugs = list(names)?;
+    let scratch = Scratch::make()?;
+    let count = bugs.len();
+    for (number, bug) in (1..).zip(bugs) {
+        let progress = Progress::new(&format!("planted {number}/{count} {}", bug.name));
+        let proof = prove_one(&scratch, &bug, &progress).await?;
+        drop(progress);
+        match proof {
+            Proof::Caught => println!("caught  {:<34} by {}", bug.name, bug.caught_by),
+            Proof::Missed(verdict) => {
+                all_caught = false;
+                println!("MISSED  {:<34} by {}\n{verdict}", bug.name, bug.caught_by);
+            }
+        }
+    }
+    Ok(all_caught)
+}
+
+async fn prove_one(scratch: &Scratch, bug: &Bug, progress: &Progress) -> Result<Proof> {
+    progress.phase("building", None);
+    let binaries = scratch.build_with(bug)?;
+    let mut verdict = String::new();
+    for (attempt, seed) in (1..).zip(bug.seeds()) {
+        progress.tell(&format!("attack {attempt}, seed {seed}"));
+        let folder = tempfile::tempdir()?;
+        let options = Options {
+            seed,
+            load: Duration::from_secs(bug.seconds),
+            kinds: bug.faults.clone(),
+            crowd: Crowd::default(),
+            folder: folder.path().join("run"),
+            binaries: Some(binaries.clone()),
+        };
+        let judged = run(options, progress).await?;
+        if judged.verdict.failed().any(|check| check == bug.caught_by) {
+            return Ok(Proof::Caught);
+        }
+        verdict = format!("{}{}", judged.figures, judged.verdict);
+    }
+    Ok(Proof::Missed(verdict))
+}
