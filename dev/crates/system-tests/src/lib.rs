@@ -7,6 +7,7 @@
 //! caught.
 
 pub mod cluster;
+pub mod drill;
 pub mod evidence;
 pub mod history;
 pub mod judge;

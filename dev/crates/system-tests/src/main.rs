@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Parser, ValueEnum as _};
+use clap::Parser;
+use system_tests::cluster::Cluster;
+use system_tests::drill::{Drilled, Size, settle_through_kills};
 use system_tests::plan::{Kind, Plan};
 use system_tests::planted;
 use system_tests::progress::Progress;
@@ -37,6 +40,16 @@ struct Cli {
     /// Folder of the services' binaries; by default the one of this program.
     #[arg(long)]
     binaries: Option<PathBuf>,
+    /// Instead: settles very many bets while the replica that settles is killed, then corrects them all under repeated
+    /// callbacks.
+    #[arg(long, conflicts_with = "planted")]
+    settlement: bool,
+    /// With --settlement: how many bets.
+    #[arg(long, default_value_t = 1_000_000)]
+    bets: u32,
+    /// With --settlement: how many kills.
+    #[arg(long, default_value_t = 100)]
+    kills: u32,
     /// Plants each bug of dev/crates/system-tests/planted in a copy of the tree, and requires that it is caught.
     #[arg(long)]
     planted: bool,
@@ -61,9 +74,12 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         let is_caught = planted::prove(&cli.names).await?;
         return Ok(if is_caught { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    if cli.settlement {
+        return drill(&cli).await;
+    }
     let seed = cli.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
     let load = Duration::try_from_secs_f64(cli.minutes * 60.0)?;
-    let kinds = cli.faults.unwrap_or_else(|| Kind::value_variants().to_vec());
+    let kinds = cli.faults.unwrap_or_else(Kind::usual);
     if cli.plan {
         print!("{}", Plan::draw(seed, load, &kinds));
         return Ok(ExitCode::SUCCESS);
@@ -92,4 +108,22 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
     }
     println!("the promise is broken: the evidence is in {}", kept.display());
     Ok(ExitCode::FAILURE)
+}
+
+async fn drill(cli: &Cli) -> Result<ExitCode> {
+    let folder = tempfile::tempdir()?;
+    let progress = Progress::new("chaos");
+    progress.phase("starting", None);
+    let cluster = Rc::new(Cluster::start(folder.path(), cli.binaries.as_deref()).await?);
+    let seed = cli.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
+    let size = Size { seed, bets: cli.bets, kills: cli.kills };
+    let Drilled { settlements, kills, repeated_callbacks, first_s, second_s } =
+        settle_through_kills(cluster, size, &progress).await?;
+    drop(progress);
+    println!(
+        "seed {seed}: {settlements} settlements of {} bets, exact: the first through {kills} kills in {first_s:.1} s, \
+         the second under {repeated_callbacks} repeated callbacks in {second_s:.1} s",
+        cli.bets
+    );
+    Ok(ExitCode::SUCCESS)
 }

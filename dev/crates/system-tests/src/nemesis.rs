@@ -16,6 +16,10 @@ use crate::plan::{Act, Blow, Fault, LinkGroup};
 use crate::proxy::{Condition, Link};
 use crate::workload::Gate;
 
+const STORM: Duration = Duration::from_secs(9);
+/// Long enough for what the last faults left behind to be over.
+const CALM: Duration = Duration::from_secs(7);
+
 /// Whose power it is to do damage.
 pub struct Nemesis {
     pub cluster: Rc<Cluster>,
@@ -24,6 +28,20 @@ pub struct Nemesis {
     pub operators: Gate,
     /// Whether strace may be attached.
     pub can_fail_disks: bool,
+    /// Faults begin only while it is.
+    pub is_storming: watch::Receiver<bool>,
+}
+
+/// Storm and calm in turn: a system that never gets up is not attacked, only kept down.
+///
+/// Never returns; drop it to stop it.
+pub async fn weather(storming: watch::Sender<bool>) {
+    loop {
+        for (is_storming, lasts) in [(true, STORM), (false, CALM)] {
+            storming.send_replace(is_storming);
+            tokio::time::sleep(lasts).await;
+        }
+    }
 }
 
 impl Nemesis {
@@ -32,9 +50,14 @@ impl Nemesis {
     /// # Errors
     /// The damage could not be done, or not be put right.
     pub async fn carry_out(&self, track: Vec<Act>, mut over: watch::Receiver<bool>) -> Result<()> {
+        let mut is_storming = self.is_storming.clone();
         for Act { after, fault, lasts } in track {
+            let weather = async {
+                tokio::time::sleep(after).await;
+                is_storming.wait_for(|is_storming| *is_storming).await.is_ok()
+            };
             tokio::select! {
-                () = tokio::time::sleep(after) => {}
+                _ = weather => {}
                 _ = over.wait_for(|over| *over) => return Ok(()),
             }
             self.recorder.note(Note::Fault(fault.to_string()));

@@ -2,7 +2,7 @@
 //! the system makes of it is its own.
 //!
 //! Tracks run side by side, each one fault after the other, so that faults of different tracks meet in every way,
-//! and no two of one track fight over a process.
+//! and no two of one track fight over a process. Between storms there is calm, in which no fault begins.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,6 +36,16 @@ pub enum Kind {
     Links,
     /// Postgres' reply to COMMIT lost.
     CommitReplies,
+    /// bet-makers are never called back, from the first to the last moment: they live by the log alone.
+    NoCallbacks,
+}
+
+impl Kind {
+    /// All that a run has where none are named: those that are over when it ends.
+    pub fn usual() -> Vec<Self> {
+        let all = Self::value_variants().iter().copied();
+        all.filter(|kind| *kind != Self::NoCallbacks).collect()
+    }
 }
 
 /// A signal that ends or halts a process.
@@ -217,7 +227,7 @@ fn draw_track(random: &mut StdRng, deck: &[Fault], load: Duration) -> Vec<Act> {
             stack.shuffle(random);
         }
         let Some(fault) = stack.pop() else { break };
-        let after = Duration::from_millis(random.random_range(1000..6000));
+        let after = Duration::from_millis(random.random_range(1500..7000));
         let lasts = Duration::from_millis(match fault {
             Fault::LineProvider(Blow::Stop) | Fault::BetMaker(_, Blow::Stop) => random.random_range(500..7000),
             // Below the 10 s that an attempt to call back may take, so that none is given up on the way.
@@ -251,7 +261,7 @@ mod tests {
     fn only_faults_that_were_asked_for_are_planned() {
         let plan = Plan::draw(1, Duration::from_secs(60), &[Kind::Disk]);
         let faults: Vec<_> = plan.tracks.iter().flatten().map(|act| &act.fault).collect();
-        assert!(faults.len() > 5, "{plan}");
+        assert!(faults.len() > 3, "{plan}");
         assert!(faults.iter().all(|fault| matches!(fault, Fault::Disk(_))), "{plan}");
         assert!(Plan::draw(1, Duration::from_secs(60), &[]).tracks.is_empty());
     }

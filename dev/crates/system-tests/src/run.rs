@@ -13,7 +13,7 @@ use crate::cluster::{self, Cluster};
 use crate::evidence::{Evidence, Resources, measure, wait_until_settled};
 use crate::history::{History, Recorder};
 use crate::judge::Verdict;
-use crate::nemesis::Nemesis;
+use crate::nemesis::{Nemesis, weather};
 use crate::plan::{Kind, Plan};
 use crate::progress::Progress;
 use crate::proxy::Condition;
@@ -87,19 +87,24 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
     tokio::time::sleep(WARM_UP).await;
     let before = measure_all(&cluster).await?;
 
+    let (storming, is_storming) = watch::channel(true);
     let nemesis = Rc::new(Nemesis {
         cluster: Rc::clone(&cluster),
         recorder: Rc::clone(&recorder),
         operators: gate,
         can_fail_disks,
+        is_storming,
     });
     progress.phase("load with faults", Some(load));
-    attack(&cluster, &nemesis, plan, load, &over, &is_over).await?;
+    let is_deaf = kinds.contains(&Kind::NoCallbacks);
+    set_links(&cluster, is_deaf);
+    tokio::select! {
+        attacked = attack(&cluster, &nemesis, plan, load, &over, &is_over) => attacked?,
+        () = weather(storming) => {}
+    }
 
     progress.phase("healing", None);
-    for link in cluster.links() {
-        link.set(Condition::Clear);
-    }
+    set_links(&cluster, is_deaf);
     let watching = watch_over(&cluster);
     let mut not_healed = Vec::new();
     for healed in [cluster.wait_until_ready().await, workload.finish(LAST_ANSWERS).await] {
@@ -120,6 +125,16 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
     let figures = figures.with(&evidence, can_fail_disks);
     std::fs::write(folder.join("verdict.txt"), format!("{figures}{verdict}"))?;
     Ok(Judged { verdict, figures })
+}
+
+/// Clears all links, but for those of bet-makers' callbacks where these are lost for good.
+fn set_links(cluster: &Cluster, is_deaf: bool) {
+    for link in cluster.links() {
+        link.set(Condition::Clear);
+    }
+    for (_, links) in cluster.replicas.iter().filter(|_| is_deaf) {
+        links.callbacks.set(Condition::Reset);
+    }
 }
 
 /// All tracks until the time is over, with a supervisor beside them.

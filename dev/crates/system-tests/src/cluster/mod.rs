@@ -25,7 +25,7 @@ pub use disk::{DiskFault, fail as fail_disk, is_permitted as disk_faults_are_per
 pub use process::{Database, Process};
 
 pub const OPERATOR_TOKEN: &str = "an-operator-token-for-chaos";
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub const REPLICAS: usize = 3;
 const DATABASE: &str = "bets";
 const PATIENCE: Duration = Duration::from_secs(60);
