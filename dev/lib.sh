@@ -47,6 +47,16 @@ need_tools() {
   [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 }
 
+# Lets the disk below a running process fail.
+need_strace() {
+  command -v strace >/dev/null || apt_install strace
+}
+
+# Sets the clock of one process.
+need_faketime() {
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || apt_install libfaketime
+}
+
 # Rust's installer puts cargo where only new logins look.
 find_cargo() {
   command -v cargo >/dev/null && return

@@ -109,7 +109,7 @@ impl Served {
         let mut is_gone = false;
         match outcome {
             Outcome::Delivered => {
-                self.window.delivered(lane);
+                self.window.delivered(lane, now);
                 if self.last_attempt_failed {
                     tracing::info!(subscription = %id, "the receiver takes callbacks again");
                 }

@@ -3,7 +3,8 @@
 //! Invariants: within a lane (one event) at most one attempt is under way, and positions go out in order; a retry
 //! carries the newest change of its lane and supersedes the older ones; the cursor never passes a change that is
 //! neither delivered, superseded, filtered out nor given up, and never goes back. Bounded are the positions beyond
-//! the cursor, the payloads held, and the attempts under way.
+//! the cursor, the payloads held, and the attempts under way. A receiver that failed again and again and takes a
+//! change is back: what waits for its next attempt is sent at once.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -26,6 +27,9 @@ pub(super) const PAYLOADS: usize = 512;
 pub(super) const IN_FLIGHT: usize = 32;
 /// How long a change is tried, from its first attempt by this process on.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
+/// After so many failures in a row, of whatever events, the receiver is taken to be down.
+const DOWN: u32 = 3;
 
 /// An attempt to make now.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,6 +68,8 @@ struct Lane<P> {
     stage: Stage,
     /// Failed attempts in a row.
     failures: u32,
+    /// The receiver said how long it wants to be left alone.
+    is_asked_to_wait: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +86,8 @@ pub(super) struct Window<P> {
     payloads: usize,
     /// Lanes whose last attempt failed.
     failing: usize,
+    /// Failed attempts since the last that was taken.
+    failures_in_a_row: u32,
 }
 
 impl<P> Window<P> {
@@ -93,6 +101,7 @@ impl<P> Window<P> {
             in_flight: 0,
             payloads: 0,
             failing: 0,
+            failures_in_a_row: 0,
         }
     }
 
@@ -139,6 +148,7 @@ impl<P> Window<P> {
                     waiting: VecDeque::from([waiting]),
                     stage: Stage::Ready,
                     failures: 0,
+                    is_asked_to_wait: false,
                 });
                 self.ready.push_back(lane.clone());
                 self.payloads += 1;
@@ -211,9 +221,28 @@ impl<P> Window<P> {
     }
 
     /// The receiver took the change that was under way in that lane.
-    pub(super) fn delivered(&mut self, lane: &EventId) {
+    pub(super) fn delivered(&mut self, lane: &EventId, now: Instant) {
         self.in_flight -= 1;
         self.drop_first(lane);
+        if std::mem::take(&mut self.failures_in_a_row) >= DOWN {
+            self.hasten_retries(now);
+        }
+    }
+
+    /// Makes every retry due, but for those that the receiver wants to wait.
+    fn hasten_retries(&mut self, now: Instant) {
+        let lanes = &mut self.lanes;
+        self.retries = std::mem::take(&mut self.retries)
+            .into_iter()
+            .map(|(at, id)| match lanes.get_mut(&id) {
+                Some(lane) if !lane.is_asked_to_wait => {
+                    let at = at.min(now);
+                    lane.stage = Stage::RetryAt(at);
+                    (at, id)
+                }
+                _ => (at, id),
+            })
+            .collect();
     }
 
     /// The receiver did not take it. `random`, out of all of `u32`, spreads the retries.
@@ -240,6 +269,8 @@ impl<P> Window<P> {
         let delay = backoff::delay(lane.failures, retry_after, random);
         let at = now + delay;
         lane.stage = Stage::RetryAt(at);
+        lane.is_asked_to_wait = retry_after.is_some();
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         for waiting in &mut lane.waiting {
             self.payloads -= usize::from(waiting.payload.take().is_some());
         }

@@ -105,7 +105,7 @@ proptest! {
                 }
                 Step::Deliver(which) => {
                     if let Some((lane, position)) = model.pick(which) {
-                        window.delivered(&id(lane));
+                        window.delivered(&id(lane), now);
                         model.under_way.remove(&lane);
                         model.pending.remove(&position);
                         model.newest_delivered.insert(lane, position);
@@ -135,10 +135,10 @@ proptest! {
         // Whatever happened, everything pending gets out in the end.
         now += Duration::from_secs(3600);
         for (lane, _) in model.under_way.clone() {
-            window.delivered(&id(lane));
+            window.delivered(&id(lane), now);
         }
         while let Some(start) = window.start(now) {
-            window.delivered(&start.lane);
+            window.delivered(&start.lane, now);
         }
         prop_assert_eq!(window.cursor(), window.read_up_to());
     }

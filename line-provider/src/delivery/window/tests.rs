@@ -33,12 +33,12 @@ fn lanes_go_side_by_side_and_each_in_order() {
     let now = Instant::now();
     let mut window = offered(&["a", "a", "b"]);
     assert_eq!(started(&mut window, now), [1, 3]);
-    window.delivered(&lane("b"));
+    window.delivered(&lane("b"), now);
     assert_eq!(window.cursor(), 0);
-    window.delivered(&lane("a"));
+    window.delivered(&lane("a"), now);
     assert_eq!(window.cursor(), 1);
     assert_eq!(started(&mut window, now), [2]);
-    window.delivered(&lane("a"));
+    window.delivered(&lane("a"), now);
     assert_eq!((window.cursor(), window.in_flight()), (3, 0));
 }
 
@@ -50,8 +50,8 @@ fn a_failing_lane_holds_the_cursor_but_no_other_lane() {
     let fate = window.failed(&lane("bad"), now, None, u32::MAX);
     let retry_at = now + Duration::from_millis(500);
     assert_eq!(fate, Fate::RetryAt(retry_at));
-    window.delivered(&lane("a"));
-    window.delivered(&lane("b"));
+    window.delivered(&lane("a"), now);
+    window.delivered(&lane("b"), now);
     offer(&mut window, &["a"]);
     assert_eq!(started(&mut window, now), [4]);
     assert_eq!((window.cursor(), window.next_retry()), (0, Some(retry_at)));
@@ -59,7 +59,7 @@ fn a_failing_lane_holds_the_cursor_but_no_other_lane() {
     let retry = window.start(retry_at).unwrap();
     assert_eq!((retry.position, retry.payload), (1, None));
     assert!(window.is_failing());
-    window.delivered(&lane("bad"));
+    window.delivered(&lane("bad"), now);
     assert_eq!((window.cursor(), window.is_failing()), (3, false));
 }
 
@@ -72,11 +72,11 @@ fn a_retry_carries_the_newest_change_of_its_lane_and_supersedes_the_older_ones()
     offer(&mut window, &["a"]);
     assert_eq!(window.start(now).unwrap().position, 4);
     assert_eq!(window.cursor(), 1, "1 and 3 are superseded, 2 is under way");
-    window.delivered(&lane("b"));
+    window.delivered(&lane("b"), now);
     assert_eq!(window.cursor(), 3);
     window.failed(&lane("a"), now, None, 0);
     assert_eq!(window.start(now).unwrap().position, 4);
-    window.delivered(&lane("a"));
+    window.delivered(&lane("a"), now);
     assert_eq!(window.cursor(), 4);
 }
 
@@ -110,11 +110,12 @@ fn a_change_is_given_up_three_days_after_its_first_attempt_and_its_lane_goes_on(
 
 #[test]
 fn what_is_not_wanted_is_passed_over() {
+    let now = Instant::now();
     let mut window = offered(&["a"]);
     window.skip();
     assert_eq!((window.cursor(), window.read_up_to()), (0, 2));
-    started(&mut window, Instant::now());
-    window.delivered(&lane("a"));
+    started(&mut window, now);
+    window.delivered(&lane("a"), now);
     assert_eq!(window.cursor(), 2);
     window.skip();
     assert_eq!(window.cursor(), 3);
@@ -160,4 +161,30 @@ fn attempts_payloads_and_positions_are_bounded() {
         (0, 0),
         "10,000 positions are pending"
     );
+}
+
+#[test]
+fn a_receiver_that_is_back_gets_at_once_what_failed_while_it_was_down() {
+    let now = Instant::now();
+    let mut window = offered(&["a", "b", "patient", "c"]);
+    assert_eq!(started(&mut window, now), [1, 2, 3, 4]);
+    let minute = Duration::from_secs(60);
+    window.failed(&lane("a"), now, None, u32::MAX);
+    window.failed(&lane("b"), now, None, u32::MAX);
+    window.failed(&lane("patient"), now, Some(minute), 0);
+    assert_eq!(started(&mut window, now), [0; 0]);
+    window.delivered(&lane("c"), now);
+    assert_eq!(started(&mut window, now), [1, 2]);
+    assert_eq!(window.next_retry(), Some(now + minute), "it was asked to wait");
+}
+
+#[test]
+fn an_event_that_always_fails_is_not_hastened_by_others_that_are_taken() {
+    let now = Instant::now();
+    let mut window = offered(&["bad", "a", "b"]);
+    assert_eq!(started(&mut window, now), [1, 2, 3]);
+    window.failed(&lane("bad"), now, None, u32::MAX);
+    window.delivered(&lane("a"), now);
+    window.delivered(&lane("b"), now);
+    assert_eq!(started(&mut window, now), [0; 0]);
 }

@@ -41,6 +41,16 @@ pub fn list(names: &[String]) -> Result<Vec<Bug>> {
     Ok(bugs)
 }
 
+/// The names of those that do not apply to the tree any more.
+///
+/// # Errors
+/// The tree cannot be copied.
+pub fn stale(bugs: &[Bug]) -> Result<Vec<String>> {
+    let scratch = Scratch::make()?;
+    let stale = bugs.iter().filter(|bug| !scratch.takes(bug));
+    Ok(stale.map(|bug| bug.name.clone()).collect())
+}
+
 /// What became of one bug.
 #[derive(Debug)]
 pub enum Proof {

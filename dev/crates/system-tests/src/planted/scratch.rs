@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -14,6 +15,9 @@ use super::Bug;
 const WARM: [&str; 3] = ["deps", "build", ".fingerprint"];
 
 pub(super) struct Scratch {
+    /// Held for as long as this value lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    lock: File,
     tree: PathBuf,
     target: PathBuf,
 }
@@ -30,12 +34,18 @@ impl Scratch {
             .context("this program does not lie in a build folder")?;
         let folder = profile.with_file_name("planted");
         let scratch = Self {
+            lock: Self::lock(&folder)?,
             tree: folder.join("tree"),
             target: folder.join("target"),
         };
         scratch.copy_tree(&root)?;
         scratch.warm_up(profile)?;
         Ok(scratch)
+    }
+
+    /// Whether the bug's patch applies.
+    pub(super) fn takes(&self, bug: &Bug) -> bool {
+        self.apply(&bug.file, &["--check"]).is_ok()
     }
 
     /// The services with that bug, built; the copy is clean again afterwards.
@@ -45,6 +55,14 @@ impl Scratch {
         self.apply(&bug.file, &["--reverse"])?;
         built.with_context(|| format!("{} does not build", bug.name))?;
         Ok(self.target.join("debug"))
+    }
+
+    /// One at a time works on the copy.
+    fn lock(folder: &Path) -> Result<File> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let lock = File::create(folder.join("lock"))?;
+        lock.lock().context("cannot lock the copy of the tree")?;
+        Ok(lock)
     }
 
     fn copy_tree(&self, root: &Path) -> Result<()> {

@@ -10,7 +10,7 @@ use test_support::{Client, Response};
 use crate::history::{Call, Outcome, Recorder};
 
 /// Beyond it the outcome is unknown.
-const DEADLINE: Duration = Duration::from_secs(6);
+const DEADLINE: Duration = Duration::from_millis(2500);
 
 /// A request as it goes over the wire.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ async fn exchange(client: &Client, request: &Request) -> Outcome {
     let sent = client.try_send(request.method.clone(), &request.path, &headers, body.into_bytes());
     match tokio::time::timeout(DEADLINE, sent).await {
         Err(_) => Outcome::Unknown {
-            why: format!("no answer within {} s", DEADLINE.as_secs()),
+            why: format!("no answer within {DEADLINE:?}"),
         },
         Ok(Err(error)) => Outcome::Unknown {
             why: format!("{error:#}"),

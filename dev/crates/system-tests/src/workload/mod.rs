@@ -35,7 +35,7 @@ impl Default for Crowd {
     fn default() -> Self {
         Self {
             operators: 4,
-            bettors: 16,
+            bettors: 48,
             readers: 3,
         }
     }
