@@ -10,6 +10,8 @@ mod gaps;
 mod keys;
 mod settlement;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod unasked;
 mod verified;
 
