@@ -34,6 +34,8 @@ pub enum Kind {
     SetBack,
     /// Delay, jitter, one-way drop, cut, reset, throttle, black hole.
     Links,
+    /// A bet-maker cannot read line-provider's log for longer than it may go on without.
+    Blindness,
     /// Postgres' reply to COMMIT lost.
     CommitReplies,
     /// bet-makers are never called back, from the first to the last moment: they live by the log alone.
@@ -188,13 +190,15 @@ fn decks(kinds: &[Kind]) -> Vec<Vec<Fault>> {
             decks.push(groups.into_iter().flat_map(link_faults).collect());
         }
     }
+    let on_each = |group, condition| {
+        let fault = move |number| Fault::Link { group, number, condition };
+        (0..REPLICAS).map(fault).collect()
+    };
+    if has(Kind::Blindness) {
+        decks.push(on_each(LinkGroup::ToLineProvider, Condition::BlackHole));
+    }
     if has(Kind::CommitReplies) {
-        let lost = |number| Fault::Link {
-            group: LinkGroup::ToDatabase,
-            number,
-            condition: Condition::LoseCommitReply,
-        };
-        decks.push((0..REPLICAS).map(lost).collect());
+        decks.push(on_each(LinkGroup::ToDatabase, Condition::LoseCommitReply));
     }
     decks.retain(|deck| !deck.is_empty());
     decks

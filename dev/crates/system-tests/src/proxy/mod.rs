@@ -5,6 +5,8 @@
 //! The proxies run on a thread of their own, so that a busy supervisor delays nobody.
 
 mod pump;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
