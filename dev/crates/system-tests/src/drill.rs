@@ -70,7 +70,13 @@ pub async fn settle_through_kills(cluster: Rc<Cluster>, size: Size, progress: &P
 
     progress.phase("settling, under SIGKILL", None);
     let (first, kills) = {
-        command(&operator, Method::PATCH, &format!("/events/{EVENT}"), &json!({"status": "first_team_won"})).await?;
+        command(
+            &operator,
+            Method::PATCH,
+            &format!("/events/{EVENT}"),
+            &json!({"status": "first_team_won"}),
+        )
+        .await?;
         let started = Instant::now();
         let kills = kill_while_settling(&cluster, &client, size.kills).await?;
         wait_until_settled(&client, 2).await?;
@@ -84,7 +90,13 @@ pub async fn settle_through_kills(cluster: Rc<Cluster>, size: Size, progress: &P
     sowing.spawn_local(sow(Rc::clone(&cluster), operator.clone(), size.seed, stopped));
     let started = Instant::now();
     let correction = json!({"status": "second_team_won", "reason": "the drill"});
-    command(&operator, Method::POST, &format!("/events/{EVENT}/corrections"), &correction).await?;
+    command(
+        &operator,
+        Method::POST,
+        &format!("/events/{EVENT}/corrections"),
+        &correction,
+    )
+    .await?;
     wait_until_settled(&client, 3).await?;
     let second = started.elapsed();
     stop.send_replace(true);
@@ -121,7 +133,9 @@ async fn prepare(cluster: &Cluster, client: &Postgres, operator: &Client, bets: 
                   from generate_series(1, $2::int) n";
     client.execute(insert, &[&EVENT, &i32::try_from(bets)?]).await?;
     client.batch_execute("vacuum (analyze) bets").await?;
-    let row = client.query_one("select count(*), sum(stake * odds / 100)::bigint from bets", &[]).await?;
+    let row = client
+        .query_one("select count(*), sum(stake * odds / 100)::bigint from bets", &[])
+        .await?;
     Ok(Expected {
         bets: row.get(0),
         payouts: row.get(1),
@@ -144,7 +158,13 @@ async fn kill_while_settling(cluster: &Rc<Cluster>, client: &Postgres, kills: u3
         ensure!(found.await.is_ok(), "nobody settles");
         let Some(port) = port else { break };
         let mut replicas = cluster.replicas.iter();
-        let works = replicas.find(|(_, links)| links.to_database.passed().iter().any(|passed| passed.port == port));
+        let works = replicas.find(|(_, links)| {
+            links
+                .to_database
+                .passed()
+                .iter()
+                .any(|passed| passed.port == port)
+        });
         let Some((process, _)) = works else { continue };
         // A replica that is being revived already is somebody else's now.
         let Ok(mut service) = process.service.try_lock() else {
@@ -187,7 +207,9 @@ async fn progress_of(client: &Postgres) -> Option<(i64, Option<String>)> {
 
 async fn wait_for_progress(client: &Postgres) -> Result<()> {
     let before = progress_of(client).await;
-    let moved = poll_until(PATIENCE, async || (progress_of(client).await != before).then_some(()));
+    let moved = poll_until(PATIENCE, async || {
+        (progress_of(client).await != before).then_some(())
+    });
     ensure!(moved.await.is_ok(), "no chunk comes through");
     Ok(())
 }
@@ -221,7 +243,12 @@ async fn check(client: &Postgres, expected: &Expected, paid: i64, booked: i64) -
 }
 
 /// Sends every change of the log again and again, in any order, to any replica; how often.
-async fn sow(cluster: Rc<Cluster>, operator: Client, seed: u64, stopped: watch::Receiver<bool>) -> Result<u64> {
+async fn sow(
+    cluster: Rc<Cluster>,
+    operator: Client,
+    seed: u64,
+    stopped: watch::Receiver<bool>,
+) -> Result<u64> {
     let mut random = StdRng::seed_from_u64(seed);
     let secret: Secret = SECRET.parse().context("the secret of the run")?;
     let mut replicas = Vec::new();
@@ -233,7 +260,11 @@ async fn sow(cluster: Rc<Cluster>, operator: Client, seed: u64, stopped: watch::
         let answer = operator.get("/changes?limit=500").await;
         let page: ChangesPage = serde_json::from_slice(&answer.body).context("no page of the log")?;
         for _ in 0..20 {
-            let change = page.items.choose(&mut random).context("the log is not empty")?.clone();
+            let change = page
+                .items
+                .choose(&mut random)
+                .context("the log is not empty")?
+                .clone();
             let bet_maker = replicas.choose(&mut random).context("there are replicas")?;
             let (id, now) = (message_id(change.instance, change.position), Timestamp::now());
             let callback = Callback {
@@ -250,8 +281,13 @@ async fn sow(cluster: Rc<Cluster>, operator: Client, seed: u64, stopped: watch::
                 (SIGNATURE_HEADER, signature.as_str()),
                 ("content-type", "application/json"),
             ];
-            let answer = bet_maker.send_bytes(Method::POST, "/callbacks/line-provider", &headers, body).await;
-            ensure!(answer.status == 204, "a repeated callback was answered {answer:?}");
+            let answer = bet_maker
+                .send_bytes(Method::POST, "/callbacks/line-provider", &headers, body)
+                .await;
+            ensure!(
+                answer.status == 204,
+                "a repeated callback was answered {answer:?}"
+            );
             sown += 1;
         }
     }

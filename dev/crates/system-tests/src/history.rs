@@ -80,8 +80,12 @@ pub enum Note {
     /// A fault began, in words.
     Fault(String),
     /// From here on the replica cannot read line-provider's log.
-    Blind { replica: usize },
-    Sighted { replica: usize },
+    Blind {
+        replica: usize,
+    },
+    Sighted {
+        replica: usize,
+    },
     /// line-provider serves an older copy of its journal.
     SetBack,
     BroughtBack,
@@ -90,9 +94,21 @@ pub enum Note {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line {
-    Invoked { id: u64, at: Timestamp, actor: String, call: Call },
-    Returned { id: u64, at: Timestamp, outcome: Outcome },
-    Noted { at: Timestamp, note: Note },
+    Invoked {
+        id: u64,
+        at: Timestamp,
+        actor: String,
+        call: Call,
+    },
+    Returned {
+        id: u64,
+        at: Timestamp,
+        outcome: Outcome,
+    },
+    Noted {
+        at: Timestamp,
+        note: Note,
+    },
 }
 
 /// Writes the history. One thread's own.
@@ -188,7 +204,8 @@ impl History {
     /// # Errors
     /// The file cannot be read, or is not a history.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut history = Self::default();
         for line in text.lines() {
             match serde_json::from_str(line).with_context(|| format!("not a line of a history: {line}"))? {
@@ -220,7 +237,11 @@ impl History {
     }
 
     /// The times between a note and its counterpart.
-    pub fn spans(&self, from: impl Fn(&Note) -> bool, to: impl Fn(&Note) -> bool) -> Vec<(Timestamp, Timestamp)> {
+    pub fn spans(
+        &self,
+        from: impl Fn(&Note) -> bool,
+        to: impl Fn(&Note) -> bool,
+    ) -> Vec<(Timestamp, Timestamp)> {
         let mut spans = Vec::new();
         let mut begun = None;
         for (at, note) in &self.notes {

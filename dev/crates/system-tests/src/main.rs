@@ -72,7 +72,11 @@ async fn main() -> ExitCode {
 async fn execute(cli: Cli) -> Result<ExitCode> {
     if cli.planted {
         let is_caught = planted::prove(&cli.names).await?;
-        return Ok(if is_caught { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if is_caught {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
     }
     if cli.settlement {
         return drill(&cli).await;
@@ -94,7 +98,10 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         seed,
         load,
         kinds,
-        crowd: Crowd { bettors: cli.bettors, ..Crowd::default() },
+        crowd: Crowd {
+            bettors: cli.bettors,
+            ..Crowd::default()
+        },
         folder: std::path::absolute(folder)?,
         binaries: cli.binaries,
     };
@@ -116,9 +123,18 @@ async fn drill(cli: &Cli) -> Result<ExitCode> {
     progress.phase("starting", None);
     let cluster = Rc::new(Cluster::start(folder.path(), cli.binaries.as_deref()).await?);
     let seed = cli.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-    let size = Size { seed, bets: cli.bets, kills: cli.kills };
-    let Drilled { settlements, kills, repeated_callbacks, first_s, second_s } =
-        settle_through_kills(cluster, size, &progress).await?;
+    let size = Size {
+        seed,
+        bets: cli.bets,
+        kills: cli.kills,
+    };
+    let Drilled {
+        settlements,
+        kills,
+        repeated_callbacks,
+        first_s,
+        second_s,
+    } = settle_through_kills(cluster, size, &progress).await?;
     drop(progress);
     println!(
         "seed {seed}: {settlements} settlements of {} bets, exact: the first through {kills} kills in {first_s:.1} s, \

@@ -91,13 +91,22 @@ impl Nemesis {
                 }
             }
             Fault::Clock { replica, seconds } => self.set_clock_off(*replica, *seconds, lasts).await?,
-            Fault::PostgresImmediate => cluster.database.interrupt(Postgres::stop_immediately, lasts).await?,
+            Fault::PostgresImmediate => {
+                cluster
+                    .database
+                    .interrupt(Postgres::stop_immediately, lasts)
+                    .await?
+            }
             Fault::PostgresKill => cluster.database.interrupt(Postgres::kill9, lasts).await?,
             Fault::FrozenBackends => freeze_backends(&cluster.database_url(), lasts).await?,
             Fault::LockedTable => lock_table(&cluster.database_url(), lasts).await?,
             Fault::Disk(fault) => self.fail_disk(*fault, lasts).await?,
             Fault::SetBack => self.set_back(lasts).await?,
-            Fault::Link { group, number, condition } => {
+            Fault::Link {
+                group,
+                number,
+                condition,
+            } => {
                 self.disturb(*group, *number, *condition, lasts).await?;
             }
         }
@@ -231,7 +240,8 @@ async fn deal(service: &mut Service, blow: Blow, lasts: Duration) -> Result<bool
 /// Halts some backends in whatever they are doing, locks in hand.
 async fn freeze_backends(database_url: &str, lasts: Duration) -> Result<()> {
     let client = tables::connect(database_url).await?;
-    let pids = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+    let pids =
+        "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
                 order by random() limit 4";
     let rows = client.query(pids, &[]).await?;
     let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
@@ -249,7 +259,9 @@ async fn freeze_backends(database_url: &str, lasts: Duration) -> Result<()> {
 /// Holds what every placement needs, until all connections wait for it.
 async fn lock_table(database_url: &str, lasts: Duration) -> Result<()> {
     let client = tables::connect(database_url).await?;
-    let held = client.batch_execute("begin; lock table bets in exclusive mode").await;
+    let held = client
+        .batch_execute("begin; lock table bets in exclusive mode")
+        .await;
     // Postgres may be on its way down by another track's doing.
     if held.is_ok() {
         tokio::time::sleep(lasts).await;

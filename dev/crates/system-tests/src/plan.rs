@@ -75,7 +75,10 @@ pub enum Fault {
     LineProvider(Blow),
     BetMaker(usize, Blow),
     Rolling,
-    Clock { replica: usize, seconds: i64 },
+    Clock {
+        replica: usize,
+        seconds: i64,
+    },
     Subscriber(usize, Blow),
     PostgresImmediate,
     PostgresKill,
@@ -83,7 +86,11 @@ pub enum Fault {
     LockedTable,
     Disk(DiskFault),
     SetBack,
-    Link { group: LinkGroup, number: usize, condition: Condition },
+    Link {
+        group: LinkGroup,
+        number: usize,
+        condition: Condition,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -93,7 +100,11 @@ impl fmt::Display for Fault {
             Self::BetMaker(number, blow) => write!(f, "bet-maker-{number}: {blow:?}"),
             Self::Clock { replica, seconds } => write!(f, "bet-maker-{replica}: clock off by {seconds} s"),
             Self::Subscriber(number, blow) => write!(f, "subscriber-{number}: {blow:?}"),
-            Self::Link { group, number, condition } => write!(f, "link {group:?} {number}: {condition:?}"),
+            Self::Link {
+                group,
+                number,
+                condition,
+            } => write!(f, "link {group:?} {number}: {condition:?}"),
             fault => write!(f, "{fault:?}"),
         }
     }
@@ -166,7 +177,10 @@ fn decks(kinds: &[Kind]) -> Vec<Vec<Fault>> {
         }
         if has(Kind::Clocks) {
             let seconds = if number % 2 == 0 { 3600 } else { -3600 };
-            bet_maker.push(Fault::Clock { replica: number, seconds });
+            bet_maker.push(Fault::Clock {
+                replica: number,
+                seconds,
+            });
         }
         decks.push(bet_maker);
     }
@@ -186,12 +200,20 @@ fn decks(kinds: &[Kind]) -> Vec<Vec<Fault>> {
     }
     if has(Kind::Links) {
         use LinkGroup::{Bettors, Callbacks, Operators, Subscribers, ToDatabase, ToLineProvider};
-        for groups in [[Operators, Bettors], [Callbacks, Subscribers], [ToLineProvider, ToDatabase]] {
+        for groups in [
+            [Operators, Bettors],
+            [Callbacks, Subscribers],
+            [ToLineProvider, ToDatabase],
+        ] {
             decks.push(groups.into_iter().flat_map(link_faults).collect());
         }
     }
     let on_each = |group, condition| {
-        let fault = move |number| Fault::Link { group, number, condition };
+        let fault = move |number| Fault::Link {
+            group,
+            number,
+            condition,
+        };
         (0..REPLICAS).map(fault).collect()
     };
     if has(Kind::Blindness) {
@@ -207,7 +229,10 @@ fn decks(kinds: &[Kind]) -> Vec<Vec<Fault>> {
 fn link_faults(group: LinkGroup) -> Vec<Fault> {
     let ms = Duration::from_millis;
     let conditions = [
-        Condition::Delay { base: ms(20), jitter: ms(150) },
+        Condition::Delay {
+            base: ms(20),
+            jitter: ms(150),
+        },
         Condition::DropUp,
         Condition::DropDown,
         Condition::CutAfter { bytes: 700 },
@@ -216,7 +241,11 @@ fn link_faults(group: LinkGroup) -> Vec<Fault> {
         Condition::Throttle { bytes_per_s: 20_000 },
         Condition::BlackHole,
     ];
-    let fault = |(number, condition)| Fault::Link { group, number: number % REPLICAS, condition };
+    let fault = |(number, condition)| Fault::Link {
+        group,
+        number: number % REPLICAS,
+        condition,
+    };
     conditions.into_iter().enumerate().map(fault).collect()
 }
 
@@ -233,12 +262,16 @@ fn draw_track(random: &mut StdRng, deck: &[Fault], load: Duration) -> Vec<Act> {
         let Some(fault) = stack.pop() else { break };
         let after = Duration::from_millis(random.random_range(1500..7000));
         let lasts = Duration::from_millis(match fault {
-            Fault::LineProvider(Blow::Stop) | Fault::BetMaker(_, Blow::Stop) => random.random_range(500..7000),
+            Fault::LineProvider(Blow::Stop) | Fault::BetMaker(_, Blow::Stop) => {
+                random.random_range(500..7000)
+            }
             // Below the 10 s that an attempt to call back may take, so that none is given up on the way.
             Fault::Subscriber(_, Blow::Stop) => random.random_range(500..5000),
-            Fault::Link { group: LinkGroup::ToLineProvider, condition: Condition::BlackHole, .. } => {
-                random.random_range(6000..9000)
-            }
+            Fault::Link {
+                group: LinkGroup::ToLineProvider,
+                condition: Condition::BlackHole,
+                ..
+            } => random.random_range(6000..9000),
             Fault::Clock { .. } => random.random_range(4000..8000),
             Fault::SetBack => random.random_range(2500..4000),
             Fault::Link { .. } | Fault::LockedTable | Fault::FrozenBackends => random.random_range(500..4000),
@@ -266,7 +299,10 @@ mod tests {
         let plan = Plan::draw(1, Duration::from_secs(60), &[Kind::Disk]);
         let faults: Vec<_> = plan.tracks.iter().flatten().map(|act| &act.fault).collect();
         assert!(faults.len() > 3, "{plan}");
-        assert!(faults.iter().all(|fault| matches!(fault, Fault::Disk(_))), "{plan}");
+        assert!(
+            faults.iter().all(|fault| matches!(fault, Fault::Disk(_))),
+            "{plan}"
+        );
         assert!(Plan::draw(1, Duration::from_secs(60), &[]).tracks.is_empty());
     }
 }

@@ -28,7 +28,9 @@ impl Progress {
 
     /// A new phase begins, which lasts so long where that is known.
     pub fn phase(&self, what: &str, lasts: Option<Duration>) {
-        let lasting = lasts.map(|lasts| format!(" ({} s)", lasts.as_secs())).unwrap_or_default();
+        let lasting = lasts
+            .map(|lasts| format!(" ({} s)", lasts.as_secs()))
+            .unwrap_or_default();
         if !stderr().is_terminal() {
             let elapsed = self.started.elapsed().as_secs();
             eprintln!("{}: {elapsed:4} s  {what}{lasting}", self.name);

@@ -47,7 +47,15 @@ impl Figures {
         for (_, note) in &history.notes {
             let Note::Fault(fault) = note else { continue };
             figures.faults += 1;
-            let ends = ["Kill", "Terminate", "PostgresImmediate", "Disk", "clock", "Rolling", "SetBack"];
+            let ends = [
+                "Kill",
+                "Terminate",
+                "PostgresImmediate",
+                "Disk",
+                "clock",
+                "Rolling",
+                "SetBack",
+            ];
             figures.ends += usize::from(ends.iter().any(|end| fault.contains(end)));
         }
         figures
@@ -56,12 +64,17 @@ impl Figures {
     /// With what the evidence adds.
     pub fn with(self, evidence: &Evidence, disks_failed: bool) -> Self {
         use shared_types::VoidReason;
-        let late = |bet: &&crate::evidence::tables::StoredBet| bet.void_reason == Some(VoidReason::PlacedAfterClose);
+        let late =
+            |bet: &&crate::evidence::tables::StoredBet| bet.void_reason == Some(VoidReason::PlacedAfterClose);
         Self {
             stored_bets: evidence.tables.bets.len(),
             changes: evidence.log.len(),
             settlements: evidence.tables.ledger.values().map(|booked| booked.rows).sum(),
-            deliveries: evidence.subscribers.iter().map(|subscriber| subscriber.receipts.len()).sum(),
+            deliveries: evidence
+                .subscribers
+                .iter()
+                .map(|subscriber| subscriber.receipts.len())
+                .sum(),
             late_bets: evidence.tables.bets.iter().filter(late).count(),
             rest_s: evidence.rest_s,
             disks_failed,
@@ -72,12 +85,36 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, unknown, faults, ends, stored_bets, changes, .. } = self;
-        let Self { settlements, deliveries, replays, late_bets, .. } = self;
-        writeln!(f, "{calls} calls, {unknown} of them with an unknown outcome, {replays} answered again by their key")?;
-        writeln!(f, "{faults} faults, {ends} of them ended a process{}", if self.disks_failed { "" } else { "; no disk failed" })?;
+        let Self {
+            calls,
+            unknown,
+            faults,
+            ends,
+            stored_bets,
+            changes,
+            ..
+        } = self;
+        let Self {
+            settlements,
+            deliveries,
+            replays,
+            late_bets,
+            ..
+        } = self;
+        writeln!(
+            f,
+            "{calls} calls, {unknown} of them with an unknown outcome, {replays} answered again by their key"
+        )?;
+        writeln!(
+            f,
+            "{faults} faults, {ends} of them ended a process{}",
+            if self.disks_failed { "" } else { "; no disk failed" }
+        )?;
         writeln!(f, "{changes} changes, {deliveries} callbacks to subscribers")?;
-        writeln!(f, "{stored_bets} bets, {settlements} settlements, {late_bets} bets refunded as placed after the close")?;
+        writeln!(
+            f,
+            "{stored_bets} bets, {settlements} settlements, {late_bets} bets refunded as placed after the close"
+        )?;
         match self.rest_s {
             Some(rest_s) => writeln!(f, "at rest {rest_s:.1} s after the last answer"),
             None => writeln!(f, "not at rest in its time"),

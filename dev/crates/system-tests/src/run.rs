@@ -57,7 +57,14 @@ pub struct Judged {
 /// # Errors
 /// The attack could not be carried out. What the judge finds is no error.
 pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
-    let Options { seed, load, kinds, crowd, folder, binaries } = options;
+    let Options {
+        seed,
+        load,
+        kinds,
+        crowd,
+        folder,
+        binaries,
+    } = options;
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let plan = Plan::draw(seed, load, &kinds);
     std::fs::write(folder.join("plan.txt"), plan.to_string())?;
@@ -66,7 +73,8 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
     }
     let can_fail_disks = kinds.contains(&Kind::Disk) && cluster::disk_faults_are_permitted().await?;
     if kinds.contains(&Kind::Disk) && !can_fail_disks {
-        progress.tell("this machine does not let strace attach: the journal's disk does not fail in this run");
+        progress
+            .tell("this machine does not let strace attach: the journal's disk does not fail in this run");
     }
 
     progress.phase("starting", None);
@@ -107,7 +115,10 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
     set_links(&cluster, is_deaf);
     let watching = watch_over(&cluster);
     let mut not_healed = Vec::new();
-    for healed in [cluster.wait_until_ready().await, workload.finish(LAST_ANSWERS).await] {
+    for healed in [
+        cluster.wait_until_ready().await,
+        workload.finish(LAST_ANSWERS).await,
+    ] {
         not_healed.extend(healed.err().map(|error| format!("{error:#}")));
     }
     recorder.flush()?;
@@ -182,7 +193,10 @@ fn watch_over(cluster: &Rc<Cluster>) -> JoinSet<()> {
 async fn measure_all(cluster: &Cluster) -> Result<HashMap<String, Resources>> {
     let mut measured = HashMap::new();
     for process in cluster.processes() {
-        let pid = process.pid().await.with_context(|| format!("{} does not run", process.name))?;
+        let pid = process
+            .pid()
+            .await
+            .with_context(|| format!("{} does not run", process.name))?;
         measured.insert(process.name.clone(), measure(pid)?);
     }
     Ok(measured)
@@ -191,7 +205,11 @@ async fn measure_all(cluster: &Cluster) -> Result<HashMap<String, Resources>> {
 fn addresses(cluster: &Cluster) -> crate::workload::Addresses {
     crate::workload::Addresses {
         line_provider: cluster.operators.url(),
-        replicas: cluster.replicas.iter().map(|(_, links)| links.bettors.url()).collect(),
+        replicas: cluster
+            .replicas
+            .iter()
+            .map(|(_, links)| links.bettors.url())
+            .collect(),
         operator_token: cluster::OPERATOR_TOKEN.to_owned(),
     }
 }

@@ -1,7 +1,5 @@
 //! A short storm over the whole system, judged. `./dev/chaos` runs longer ones.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use system_tests::plan::Kind;
@@ -15,7 +13,8 @@ const SEED: &str = "CHAOS_SEED";
 
 #[actix_rt::test]
 async fn the_promise_holds_through_a_storm() {
-    let seed = std::env::var(SEED).map_or_else(|_| rand::random_range(0..1_000_000), |seed| seed.parse().unwrap());
+    let seed =
+        std::env::var(SEED).map_or_else(|_| rand::random_range(0..1_000_000), |seed| seed.parse().unwrap());
     println!("{SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
     let options = Options {
@@ -30,10 +29,19 @@ async fn the_promise_holds_through_a_storm() {
     if !verdict.is_clean() {
         // What the judge read stays for whoever looks into it.
         let kept = folder.keep();
-        panic!("{SEED}={seed}, evidence in {}\n{figures}{verdict}", kept.display());
+        panic!(
+            "{SEED}={seed}, evidence in {}\n{figures}{verdict}",
+            kept.display()
+        );
     }
     println!("{figures}{verdict}");
     let vacuous: Vec<_> = verdict.vacuous().collect();
-    assert!(vacuous.is_empty(), "these checks had nothing to look at: {vacuous:?}");
-    assert!(figures.ends > 5 && figures.stored_bets > 200, "this was no storm:\n{figures}");
+    assert!(
+        vacuous.is_empty(),
+        "these checks had nothing to look at: {vacuous:?}"
+    );
+    assert!(
+        figures.ends > 5 && figures.stored_bets > 200,
+        "this was no storm:\n{figures}"
+    );
 }

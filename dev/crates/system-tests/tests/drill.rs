@@ -1,8 +1,6 @@
 //! One settlement through many kills, and its correction under repeated callbacks. `./dev/chaos --settlement` does it
 //! with a million bets.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::rc::Rc;
 
 use system_tests::cluster::Cluster;
@@ -18,9 +16,14 @@ async fn a_settlement_through_kills_and_its_correction_under_repeated_callbacks_
         bets: 100_000,
         kills: 6,
     };
-    let drilled = settle_through_kills(cluster, size, &Progress::new("drill")).await.unwrap();
+    let drilled = settle_through_kills(cluster, size, &Progress::new("drill"))
+        .await
+        .unwrap();
     println!("{drilled:?}");
     assert_eq!(drilled.settlements, 200_000);
-    assert!(drilled.kills >= 3, "it was over before it was attacked: {drilled:?}");
+    assert!(
+        drilled.kills >= 3,
+        "it was over before it was attacked: {drilled:?}"
+    );
     assert!(drilled.repeated_callbacks > 20, "{drilled:?}");
 }

@@ -66,7 +66,9 @@ pub async fn is_permitted() -> Result<bool> {
     let pid = sleeper.id().context("it ended at once")?;
     let mut strace = attach(pid, "inject=pwrite64:error=ENOSPC")?;
     // Refused, it ends at once; attached, it stays.
-    let refused = tokio::time::timeout(Duration::from_millis(300), strace.wait()).await.is_ok();
+    let refused = tokio::time::timeout(Duration::from_millis(300), strace.wait())
+        .await
+        .is_ok();
     let _ = strace.kill().await;
     let _ = sleeper.kill().await;
     Ok(!refused)

@@ -33,11 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub const STALE_AFTER: Duration = Duration::from_secs(3);
 
 /// How a subscriber feels, and what it wants to hear of.
-const SUBSCRIBERS: [(&str, &[&str]); 3] = [
-    ("well", &[]),
-    ("moody", &[]),
-    ("well", &["event.status_changed"]),
-];
+const SUBSCRIBERS: [(&str, &[&str]); 3] =
+    [("well", &[]), ("moody", &[]), ("well", &["event.status_changed"])];
 
 /// Links of one bet-maker.
 #[derive(Debug)]
@@ -97,7 +94,10 @@ impl Cluster {
         };
         proxies.epoch.fetch_add(1, Ordering::Relaxed);
         let line_provider = named("line-provider", "line-provider")
-            .env("LINE_PROVIDER_DATA_DIR", folder.join("journal").display().to_string())
+            .env(
+                "LINE_PROVIDER_DATA_DIR",
+                folder.join("journal").display().to_string(),
+            )
             .env("LINE_PROVIDER_OPERATOR_TOKEN", OPERATOR_TOKEN)
             .start()
             .await;
@@ -153,15 +153,24 @@ impl Cluster {
     pub fn processes(&self) -> impl Iterator<Item = &Rc<Process>> {
         let replicas = self.replicas.iter().map(|(process, _)| process);
         let subscribers = self.subscribers.iter().map(|subscriber| &subscriber.process);
-        std::iter::once(&self.line_provider).chain(replicas).chain(subscribers)
+        std::iter::once(&self.line_provider)
+            .chain(replicas)
+            .chain(subscribers)
     }
 
     pub fn links(&self) -> impl Iterator<Item = &Arc<Link>> {
         let replicas = self.replicas.iter().flat_map(|(_, links)| {
-            [&links.to_database, &links.to_line_provider, &links.callbacks, &links.bettors]
+            [
+                &links.to_database,
+                &links.to_line_provider,
+                &links.callbacks,
+                &links.bettors,
+            ]
         });
         let subscribers = self.subscribers.iter().map(|subscriber| &subscriber.link);
-        std::iter::once(&self.operators).chain(replicas).chain(subscribers)
+        std::iter::once(&self.operators)
+            .chain(replicas)
+            .chain(subscribers)
     }
 }
 
@@ -170,7 +179,9 @@ fn own_binaries() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let folders = program.ancestors().skip(1).take(2);
     let mut with_services = folders.filter(|folder| folder.join("bet-maker").is_file());
-    let folder = with_services.next().context("the services are not built beside this program")?;
+    let folder = with_services
+        .next()
+        .context("the services are not built beside this program")?;
     Ok(folder.to_owned())
 }
 
@@ -253,7 +264,9 @@ impl Cluster {
             let client = Client::new(&process.url().await);
             let mut said = String::new();
             let ready = poll_until(PATIENCE, async || {
-                let asked = client.try_send(awc::http::Method::GET, "/readyz", &[], Vec::new()).await;
+                let asked = client
+                    .try_send(awc::http::Method::GET, "/readyz", &[], Vec::new())
+                    .await;
                 match asked {
                     Ok(answer) if answer.status == 200 => return Some(()),
                     Ok(answer) => said = answer.text(),

@@ -38,10 +38,20 @@ pub async fn wait_until_settled(cluster: &Cluster, patience: Duration) -> Result
     let at_rest = poll_until(patience, async || {
         let row = client.query_one(sql, &[]).await.ok()?;
         let (is_settled, position): (bool, i64) = (row.get(0), row.get(1));
-        let head = operator.get("/changes?limit=1").await.json()["head"].as_i64()?;
+        let head = operator
+            .get("/changes?limit=1")
+            .await
+            .json()
+            .get("head")?
+            .as_i64()?;
         let subscriptions = operator.get("/subscriptions").await.json();
-        let ours = |one: &&Value| cluster.subscribers.iter().any(|subscriber| one["id"] == subscriber.id.to_string());
-        let subscriptions = subscriptions["items"].as_array()?.iter().filter(ours);
+        let ours = |one: &&Value| {
+            cluster
+                .subscribers
+                .iter()
+                .any(|subscriber| one["id"] == subscriber.id.to_string())
+        };
+        let subscriptions = subscriptions.get("items")?.as_array()?.iter().filter(ours);
         let mut served = subscriptions.map(|one| one["lag_positions"] == 0);
         (is_settled && position == head && served.all(|served| served)).then_some(())
     });

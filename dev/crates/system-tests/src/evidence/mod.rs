@@ -92,14 +92,20 @@ impl Evidence {
         api::read_log(cluster, &mut evidence).await?;
         let operator = cluster.operator().await;
         for subscriber in &cluster.subscribers {
-            let posted = operator.get(&format!("/subscriptions/{}", subscriber.id)).await.json();
+            let posted = operator
+                .get(&format!("/subscriptions/{}", subscriber.id))
+                .await
+                .json();
             evidence.subscribers.push(Heard {
                 name: subscriber.process.name.clone(),
                 event_types: subscriber.event_types.clone(),
                 since: subscriber.since,
                 receipts: wire::read(&subscriber.wire)?,
                 passed: subscriber.link.passed(),
-                cursor: posted["cursor"].as_u64().context("a subscription has a cursor")?,
+                cursor: posted
+                    .get("cursor")
+                    .and_then(Value::as_u64)
+                    .context("a subscription has a cursor")?,
             });
         }
         let client = tables::connect(&cluster.database_url()).await?;
@@ -129,7 +135,10 @@ impl Evidence {
 
     /// The newest change of each event.
     pub fn newest(&self) -> HashMap<&str, &Change> {
-        self.log.iter().map(|change| (change.event_id.as_str(), change)).collect()
+        self.log
+            .iter()
+            .map(|change| (change.event_id.as_str(), change))
+            .collect()
     }
 
     /// Each change by its event and revision.
@@ -141,6 +150,7 @@ impl Evidence {
     /// When line-provider served an older copy of its journal.
     pub fn set_back(&self) -> Vec<(Timestamp, Timestamp)> {
         use crate::history::Note;
-        self.history.spans(|note| *note == Note::SetBack, |note| *note == Note::BroughtBack)
+        self.history
+            .spans(|note| *note == Note::SetBack, |note| *note == Note::BroughtBack)
     }
 }

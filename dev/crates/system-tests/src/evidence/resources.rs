@@ -18,7 +18,10 @@ impl fmt::Display for Resources {
             descriptors,
             threads,
         } = self;
-        write!(f, "{resident_kib} KiB, {descriptors} descriptors, {threads} threads")
+        write!(
+            f,
+            "{resident_kib} KiB, {descriptors} descriptors, {threads} threads"
+        )
     }
 }
 
@@ -29,7 +32,8 @@ pub fn measure(pid: u32) -> Result<Resources> {
     let number = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         let word = line.and_then(|line| line.split_whitespace().next());
-        word.and_then(|word| word.parse().ok()).with_context(|| format!("no {name} in its status"))
+        word.and_then(|word| word.parse().ok())
+            .with_context(|| format!("no {name} in its status"))
     };
     Ok(Resources {
         resident_kib: number("VmRSS:")?,

@@ -78,7 +78,9 @@ pub struct Tables {
 /// # Errors
 /// The server is away.
 pub async fn connect(url: &str) -> Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("cannot connect")?;
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .context("cannot connect")?;
     tokio::spawn(connection);
     Ok(client)
 }
@@ -211,7 +213,9 @@ async fn read_ledger(client: &Client) -> Result<HashMap<String, Booked>> {
 }
 
 async fn read_keys(client: &Client) -> Result<HashMap<String, Option<String>>> {
-    let rows = client.query("select key, bet_id::text from idempotency_keys", &[]).await?;
+    let rows = client
+        .query("select key, bet_id::text from idempotency_keys", &[])
+        .await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 

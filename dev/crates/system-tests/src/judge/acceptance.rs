@@ -17,21 +17,37 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     for bet in &evidence.tables.bets {
         let id = &bet.id;
         match revisions.get(&(bet.event_id.as_str(), bet.event_revision)) {
-            None => findings.require(false, || format!("bet {id} is on a revision that never was: {bet:?}")),
+            None => findings.require(false, || {
+                format!("bet {id} is on a revision that never was: {bet:?}")
+            }),
             Some(change) => {
                 let event = &change.event;
                 findings.require(bet.placed_at < event.deadline, || {
-                    format!("bet {id} was placed at {}, the deadline was {}", bet.placed_at, event.deadline)
+                    format!(
+                        "bet {id} was placed at {}, the deadline was {}",
+                        bet.placed_at, event.deadline
+                    )
                 });
                 findings.require(bet.odds == i64::from(event.odds.hundredths()), || {
-                    format!("bet {id} has odds {}, revision {} has {}", bet.odds, event.revision, event.odds)
+                    format!(
+                        "bet {id} has odds {}, revision {} has {}",
+                        bet.odds, event.revision, event.odds
+                    )
                 });
                 findings.require(event.closed_at.is_none(), || {
-                    format!("bet {id} was placed on revision {}, which is closed", event.revision)
+                    format!(
+                        "bet {id} was placed on revision {}, which is closed",
+                        event.revision
+                    )
                 });
             }
         }
-        let versions = evidence.tables.versions.get(&bet.event_id).map(Vec::as_slice).unwrap_or_default();
+        let versions = evidence
+            .tables
+            .versions
+            .get(&bet.event_id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         check_order(bet, versions, findings);
     }
     check_blindness(evidence, findings);
@@ -42,18 +58,35 @@ fn check_order(bet: &StoredBet, versions: &[Version], findings: &mut Findings) {
     let Some(committed_at) = bet.committed_at else {
         return findings.require(false, || format!("bet {id} was stored by no placement"));
     };
-    let known = versions.iter().find(|version| version.revision == bet.event_revision);
-    findings.require(known.is_some_and(|known| known.committed_at <= bet.placed_at), || {
-        format!("bet {id} was placed at {} on what was known later: {known:?}", bet.placed_at)
-    });
-    let newer = versions.iter().find(|version| version.revision > bet.event_revision);
-    findings.require(newer.is_none_or(|newer| committed_at <= newer.committed_at), || {
-        format!("bet {id} on revision {} committed at {committed_at}, behind {newer:?}", bet.event_revision)
-    });
+    let known = versions
+        .iter()
+        .find(|version| version.revision == bet.event_revision);
+    findings.require(
+        known.is_some_and(|known| known.committed_at <= bet.placed_at),
+        || {
+            format!(
+                "bet {id} was placed at {} on what was known later: {known:?}",
+                bet.placed_at
+            )
+        },
+    );
+    let newer = versions
+        .iter()
+        .find(|version| version.revision > bet.event_revision);
+    findings.require(
+        newer.is_none_or(|newer| committed_at <= newer.committed_at),
+        || {
+            format!(
+                "bet {id} on revision {} committed at {committed_at}, behind {newer:?}",
+                bet.event_revision
+            )
+        },
+    );
     let close = versions.iter().find(|version| version.is_closed);
-    findings.require(close.is_none_or(|close| committed_at <= close.committed_at), || {
-        format!("bet {id} committed at {committed_at}, after its event's close: {close:?}")
-    });
+    findings.require(
+        close.is_none_or(|close| committed_at <= close.committed_at),
+        || format!("bet {id} committed at {committed_at}, after its event's close: {close:?}"),
+    );
 }
 
 fn check_blindness(evidence: &Evidence, findings: &mut Findings) {
@@ -69,7 +102,10 @@ fn check_blindness(evidence: &Evidence, findings: &mut Findings) {
                 continue;
             };
             findings.require(status != 201 || operation.is_replayed(), || {
-                format!("bet-maker-{replica} accepted a bet at {}, blind since {from}", operation.invoked_at)
+                format!(
+                    "bet-maker-{replica} accepted a bet at {}, blind since {from}",
+                    operation.invoked_at
+                )
             });
         }
     }

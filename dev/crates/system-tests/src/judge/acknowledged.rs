@@ -12,20 +12,29 @@ use crate::history::{Call, Operation};
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     let revisions = evidence.revisions();
-    let bets: HashMap<_, _> = evidence.tables.bets.iter().map(|bet| (bet.id.as_str(), bet)).collect();
+    let bets: HashMap<_, _> = evidence
+        .tables
+        .bets
+        .iter()
+        .map(|bet| (bet.id.as_str(), bet))
+        .collect();
     for operation in &evidence.history.operations {
         let Some((status, body)) = operation.answer() else {
             continue;
         };
         match (&operation.call, status) {
             (
-                Call::CreateEvent { id, .. } | Call::PatchEvent { id, .. } | Call::Correct { id, .. }
+                Call::CreateEvent { id, .. }
+                | Call::PatchEvent { id, .. }
+                | Call::Correct { id, .. }
                 | Call::GetEvent { id },
                 200 | 201,
             ) => event_is_there(id, body, &revisions, findings),
             (Call::PlaceBet { .. } | Call::GetBet { .. }, 200 | 201) => bet_is_there(body, &bets, findings),
             (Call::GetBet { id, .. }, 404) => {
-                findings.require(false, || format!("bet {id} was acknowledged, and a reader was told of none"));
+                findings.require(false, || {
+                    format!("bet {id} was acknowledged, and a reader was told of none")
+                });
             }
             _ => {}
         }
@@ -40,11 +49,16 @@ fn event_is_there(
     findings: &mut Findings,
 ) {
     let Ok(event) = serde_json::from_value::<Event>(body.clone()) else {
-        return findings.require(false, || format!("the answer about event {id} is no event: {body}"));
+        return findings.require(false, || {
+            format!("the answer about event {id} is no event: {body}")
+        });
     };
     let logged = revisions.get(&(id, event.revision)).map(|change| &change.event);
     findings.require(logged == Some(&event), || {
-        format!("event {id} was told at revision {}, which the log has not: {body}", event.revision)
+        format!(
+            "event {id} was told at revision {}, which the log has not: {body}",
+            event.revision
+        )
     });
 }
 
@@ -103,9 +117,15 @@ fn reads_go_forward(evidence: &Evidence, findings: &mut Findings) {
     for (id, operation, invoked_at, revision) in asked {
         let times = told.get(id).map(Vec::as_slice).unwrap_or_default();
         let earlier = times.partition_point(|(at, _)| *at < invoked_at);
-        let known = earlier.checked_sub(1).and_then(|last| times.get(last)).map_or(0, |(_, highest)| *highest);
+        let known = earlier
+            .checked_sub(1)
+            .and_then(|last| times.get(last))
+            .map_or(0, |(_, highest)| *highest);
         findings.require(revision >= known, || {
-            format!("{} heard of revision {revision} of {id} after {known} had been told", operation.actor)
+            format!(
+                "{} heard of revision {revision} of {id} after {known} had been told",
+                operation.actor
+            )
         });
     }
 }

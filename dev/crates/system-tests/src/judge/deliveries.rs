@@ -35,18 +35,28 @@ fn check_completeness(evidence: &Evidence, subscriber: &Heard, findings: &mut Fi
         let newest = taken.entry(receipt.change.event_id.as_str()).or_default();
         *newest = receipt.change.position.max(*newest);
     }
-    for change in evidence.log.iter().filter(|change| change.position > subscriber.since) {
+    for change in evidence
+        .log
+        .iter()
+        .filter(|change| change.position > subscriber.since)
+    {
         let wanted = &subscriber.event_types;
         if !wanted.is_empty() && !wanted.iter().any(|kind| kind == change.kind.as_str()) {
             continue;
         }
         let newest = taken.get(change.event_id.as_str()).copied().unwrap_or_default();
         findings.require(newest >= change.position, || {
-            format!("{name} never heard of position {} of {}, only up to {newest}", change.position, change.event_id)
+            format!(
+                "{name} never heard of position {} of {}, only up to {newest}",
+                change.position, change.event_id
+            )
         });
     }
     findings.require(subscriber.cursor == evidence.head, || {
-        format!("{name} is served up to {} of {}", subscriber.cursor, evidence.head)
+        format!(
+            "{name} is served up to {} of {}",
+            subscriber.cursor, evidence.head
+        )
     });
 }
 
@@ -63,19 +73,27 @@ fn check_order(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings)
             continue;
         }
         let Some(epoch) = epoch(subscriber, receipt) else {
-            findings.require(false, || format!("{name} got a callback by a connection that nobody made: {receipt:?}"));
+            findings.require(false, || {
+                format!("{name} got a callback by a connection that nobody made: {receipt:?}")
+            });
             continue;
         };
         let (event, position) = (receipt.change.event_id.as_str(), receipt.change.position);
         let last = lanes.entry((epoch, event)).or_default();
-        findings.require(position >= *last, || format!("{name} heard of position {position} of {event} after {last}"));
+        findings.require(position >= *last, || {
+            format!("{name} heard of position {position} of {event} after {last}")
+        });
         *last = position.max(*last);
 
         let attempt = (epoch, receipt.webhook_id.as_str());
         let first_signed_at_s = *attempts.entry(attempt).or_insert(receipt.signed_at_s);
         let is_retry = receipt.signed_at_s > first_signed_at_s;
-        let was_set_back = set_back.iter().any(|(from, to)| *from <= receipt.at && receipt.at <= *to);
-        let next = newer.get(&(event, position)).filter(|_| is_retry && !was_set_back);
+        let was_set_back = set_back
+            .iter()
+            .any(|(from, to)| *from <= receipt.at && receipt.at <= *to);
+        let next = newer
+            .get(&(event, position))
+            .filter(|_| is_retry && !was_set_back);
         if let (Some(next), Some(signed_at)) = (next, signed_at) {
             findings.require(signed_at < next.saturating_add(VISIBLE), || {
                 format!("{name} was sent position {position} of {event} again at {signed_at}, superseded since {next}")

@@ -12,7 +12,13 @@ const MORE_THREADS: u64 = 12;
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     for operation in &evidence.history.operations {
-        let Outcome::Answered { status, retry_after, body, .. } = &operation.outcome else {
+        let Outcome::Answered {
+            status,
+            retry_after,
+            body,
+            ..
+        } = &operation.outcome
+        else {
             continue;
         };
         let is_named = *status == 503 && *retry_after && body["code"].is_string();
@@ -33,7 +39,11 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
 
 fn check_account(account: &Account, findings: &mut Findings) {
     let name = &account.name;
-    for line in account.log.lines().filter(|line| line.contains("panicked at") || line.contains("PANIC:")) {
+    for line in account
+        .log
+        .lines()
+        .filter(|line| line.contains("panicked at") || line.contains("PANIC:"))
+    {
         findings.require(false, || format!("{name}: {line}"));
     }
     for end in &account.unasked_ends {
@@ -41,7 +51,11 @@ fn check_account(account: &Account, findings: &mut Findings) {
     }
     if let Some((before, after)) = account.resources {
         let holds = |now: u64, was: u64, more: u64| now <= was + more;
-        let Resources { resident_kib, descriptors, threads } = after;
+        let Resources {
+            resident_kib,
+            descriptors,
+            threads,
+        } = after;
         let all_hold = holds(resident_kib, before.resident_kib, MORE_RESIDENT_KIB)
             && holds(descriptors, before.descriptors, MORE_DESCRIPTORS)
             && holds(threads, before.threads, MORE_THREADS);

@@ -18,21 +18,34 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         });
         let previous = before.insert(id, event);
         let last = previous.map_or(0, |previous| previous.revision);
-        findings.require(change.revision == last + 1 && event.revision == change.revision, || {
-            format!("revision {} of {id} follows {last}", change.revision)
-        });
+        findings.require(
+            change.revision == last + 1 && event.revision == change.revision,
+            || format!("revision {} of {id} follows {last}", change.revision),
+        );
         check_close(previous, event, findings);
     }
     let instances = &evidence.instances;
     let length = u64::try_from(evidence.log.len()).unwrap_or(u64::MAX);
-    findings.require(instances.len() == 1, || format!("there are instances {instances:?}"));
-    findings.require(evidence.head == length, || format!("{length} changes, and the head is {}", evidence.head));
+    findings.require(instances.len() == 1, || {
+        format!("there are instances {instances:?}")
+    });
+    findings.require(evidence.head == length, || {
+        format!("{length} changes, and the head is {}", evidence.head)
+    });
 
     let feed = &evidence.tables.feed;
-    findings.require(feed.suspended.is_none(), || format!("acceptance is suspended: {:?}", feed.suspended));
-    findings.require(feed.instance.as_ref() == instances.first(), || format!("{instances:?} is not in {feed:?}"));
-    findings.require(feed.position == evidence.head, || format!("the head is {}, and {feed:?}", evidence.head));
-    findings.require(feed.conflicts == 0, || format!("{} revisions have two contents", feed.conflicts));
+    findings.require(feed.suspended.is_none(), || {
+        format!("acceptance is suspended: {:?}", feed.suspended)
+    });
+    findings.require(feed.instance.as_ref() == instances.first(), || {
+        format!("{instances:?} is not in {feed:?}")
+    });
+    findings.require(feed.position == evidence.head, || {
+        format!("the head is {}, and {feed:?}", evidence.head)
+    });
+    findings.require(feed.conflicts == 0, || {
+        format!("{} revisions have two contents", feed.conflicts)
+    });
     for (id, newest) in evidence.newest() {
         let known = evidence.tables.events.get(id);
         findings.require(known.is_some_and(|known| is_same(known, &newest.event)), || {
@@ -40,7 +53,11 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         });
     }
     findings.require(evidence.tables.events.len() == before.len(), || {
-        format!("bet-maker knows {} events of {}", evidence.tables.events.len(), before.len())
+        format!(
+            "bet-maker knows {} events of {}",
+            evidence.tables.events.len(),
+            before.len()
+        )
     });
 }
 
@@ -49,13 +66,20 @@ fn check_close(previous: Option<&Event>, event: &Event, findings: &mut Findings)
     let was = previous.and_then(|previous| previous.closed_at);
     match (was, event.closed_at) {
         (Some(was), now) => {
-            findings.require(now == Some(was), || format!("the close of {id} moved from {was} to {now:?}"));
+            findings.require(now == Some(was), || {
+                format!("the close of {id} moved from {was} to {now:?}")
+            });
         }
         (None, Some(now)) => findings.require(now == event.updated_at.min(event.deadline), || {
-            format!("{id} ended at {}, its deadline was {}, and it closed at {now}", event.updated_at, event.deadline)
+            format!(
+                "{id} ended at {}, its deadline was {}, and it closed at {now}",
+                event.updated_at, event.deadline
+            )
         }),
         (None, None) => {
-            findings.require(!event.status.is_final(), || format!("{id} is over and was never closed"));
+            findings.require(!event.status.is_final(), || {
+                format!("{id} is over and was never closed")
+            });
         }
     }
 }

@@ -24,29 +24,45 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         if let Some(other) = bet.as_deref().and_then(|bet| named.insert(bet, key)) {
             findings.require(false, || format!("keys {key} and {other} stand for one bet"));
         }
-        findings.require(by_key.contains_key(key.as_str()), || format!("nobody used key {key}"));
+        findings.require(by_key.contains_key(key.as_str()), || {
+            format!("nobody used key {key}")
+        });
     }
 }
 
 /// What makes two requests one: all but the replica that was asked.
-fn request(operation: &Operation) -> Option<(&str, &str, Option<&str>, Option<&str>, &str)> {
-    match &operation.call {
-        Call::PlaceBet { event_id, stake, odds, odds_change, bettor, .. } => {
-            Some((event_id, stake, odds.as_deref(), odds_change.as_deref(), bettor))
-        }
-        _ => None,
+fn request(operation: &Operation) -> Call {
+    match operation.call.clone() {
+        Call::PlaceBet {
+            key,
+            event_id,
+            stake,
+            odds,
+            odds_change,
+            bettor,
+            ..
+        } => Call::PlaceBet {
+            replica: 0,
+            key,
+            event_id,
+            stake,
+            odds,
+            odds_change,
+            bettor,
+        },
+        other => other,
     }
 }
 
 fn check_key(key: &str, operations: &[&Operation], findings: &mut Findings) {
-    let first = operations.first().and_then(|operation| request(operation));
+    let first = operations.first().map(|operation| request(operation));
     let mut told: Option<(u16, Value)> = None;
     let mut originals = 0;
     for operation in operations {
         let Some((status, body)) = operation.answer() else {
             continue;
         };
-        if request(operation) != first {
+        if Some(request(operation)) != first {
             let refused = status == 422 && body["code"] == "idempotency_key_reused";
             findings.require(refused || !is_decision(status), || {
                 format!("key {key} served another request too: {status} {body}")
@@ -61,11 +77,16 @@ fn check_key(key: &str, operations: &[&Operation], findings: &mut Findings) {
         match &told {
             None => told = Some(answer),
             Some(told) => findings.require(*told == answer, || {
-                format!("key {key} was answered {} {}, and {} {}", told.0, told.1, answer.0, answer.1)
+                format!(
+                    "key {key} was answered {} {}, and {} {}",
+                    told.0, told.1, answer.0, answer.1
+                )
             }),
         }
     }
-    findings.require(originals <= 1, || format!("key {key} was decided {originals} times"));
+    findings.require(originals <= 1, || {
+        format!("key {key} was decided {originals} times")
+    });
 }
 
 /// Answers that a key keeps.

@@ -142,7 +142,11 @@ impl fmt::Display for Verdict {
                 told,
             } = findings;
             let verdict = if *count == 0 { "holds" } else { "BROKEN" };
-            writeln!(f, "  {:<24} {verdict:<7} {looked_at:>9} looked at, {count} findings", check.to_string())?;
+            writeln!(
+                f,
+                "  {:<24} {verdict:<7} {looked_at:>9} looked at, {count} findings",
+                check.to_string()
+            )?;
             for finding in told {
                 writeln!(f, "      {finding}")?;
             }

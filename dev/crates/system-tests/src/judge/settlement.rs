@@ -16,18 +16,30 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         let expected = expected(&change.event, bet);
         let found = (bet.status, bet.void_reason, bet.payout);
         findings.require(found == expected, || {
-            format!("bet {} on {:?} is {found:?} and should be {expected:?}", bet.id, change.event)
+            format!(
+                "bet {} on {:?} is {found:?} and should be {expected:?}",
+                bet.id, change.event
+            )
         });
     }
     for (id, event) in &evidence.tables.events {
         findings.require(event.is_settled, || format!("event {id} has bets left to settle"));
     }
-    findings.require(evidence.rest_s.is_some(), || "the system did not come to rest in its time".to_owned());
+    findings.require(evidence.rest_s.is_some(), || {
+        "the system did not come to rest in its time".to_owned()
+    });
 }
 
 fn expected(event: &Event, bet: &StoredBet) -> (BetStatus, Option<VoidReason>, Option<i64>) {
-    if event.closed_at.is_some_and(|closed_at| bet.placed_at >= closed_at) {
-        return (BetStatus::Void, Some(VoidReason::PlacedAfterClose), Some(bet.stake));
+    if event
+        .closed_at
+        .is_some_and(|closed_at| bet.placed_at >= closed_at)
+    {
+        return (
+            BetStatus::Void,
+            Some(VoidReason::PlacedAfterClose),
+            Some(bet.stake),
+        );
     }
     match event.status {
         EventStatus::Unfinished => (BetStatus::Pending, None, None),

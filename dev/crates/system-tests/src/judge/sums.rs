@@ -24,14 +24,25 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     }
     let ids: std::collections::HashSet<_> = tables.bets.iter().map(|bet| bet.id.as_str()).collect();
     for (bet, booked) in &tables.ledger {
-        findings.require(ids.contains(bet.as_str()), || format!("{booked:?} are booked for no bet ({bet})"));
+        findings.require(ids.contains(bet.as_str()), || {
+            format!("{booked:?} are booked for no bet ({bet})")
+        });
     }
     for (id, exposure) in &evidence.exposures {
         let bets = by_event.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
         check_line(id, "total", &exposure["total"], bets, |_| true, findings);
         for status in BetStatus::ALL {
-            let line = &exposure["by_status"][status.as_str()];
-            check_line(id, status.as_str(), line, bets, |bet| bet.status == status, findings);
+            let line = exposure
+                .pointer(&format!("/by_status/{}", status.as_str()))
+                .unwrap_or(&Value::Null);
+            check_line(
+                id,
+                status.as_str(),
+                line,
+                bets,
+                |bet| bet.status == status,
+                findings,
+            );
         }
     }
 }
@@ -55,7 +66,8 @@ fn check_line(
         paid += i128::from(bet.payout.unwrap_or(0));
     }
     let expected = [stakes, payout, paid].map(|cents| format!("{}.{:02}", cents / 100, cents % 100));
-    let told = ["stakes", "payout_if_first_team_wins", "paid"].map(|sum| line[sum].as_str().unwrap_or_default());
+    let told =
+        ["stakes", "payout_if_first_team_wins", "paid"].map(|sum| line[sum].as_str().unwrap_or_default());
     findings.require(line["bets"] == count && expected.iter().eq(told.iter()), || {
         format!("the exposure of {id}, {name}, is told as {line}, and is {count} bets, {expected:?}")
     });

@@ -16,12 +16,25 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         let id = change.event_id.as_str();
         let calls = asked.events.get(id).map(Vec::as_slice).unwrap_or_default();
         let previous = before.insert(id, &change.event);
-        findings.require(calls.iter().any(|call| explains(call, previous, &change.event)), || {
-            format!("nobody asked for revision {} of event {id}: {:?}", change.revision, change.event)
-        });
-        findings.require(usize::try_from(change.revision).is_ok_and(|count| count <= calls.len()), || {
-            format!("event {id} has revision {}, after {} commands", change.revision, calls.len())
-        });
+        findings.require(
+            calls.iter().any(|call| explains(call, previous, &change.event)),
+            || {
+                format!(
+                    "nobody asked for revision {} of event {id}: {:?}",
+                    change.revision, change.event
+                )
+            },
+        );
+        findings.require(
+            usize::try_from(change.revision).is_ok_and(|count| count <= calls.len()),
+            || {
+                format!(
+                    "event {id} has revision {}, after {} commands",
+                    change.revision,
+                    calls.len()
+                )
+            },
+        );
     }
     bets_were_asked_for(evidence, &asked, findings);
     callbacks_are_of_the_log(evidence, findings);
@@ -60,12 +73,32 @@ impl<'a> Asked<'a> {
 
 /// Whether the call alone makes the one event of the other.
 fn explains(call: &Call, before: Option<&Event>, after: &Event) -> bool {
-    let same = |given: &Option<String>, now: String, was: String| given.as_ref().map_or(now == was, |given| *given == now);
+    let same = |given: &Option<String>, now: String, was: String| {
+        given.as_ref().map_or(now == was, |given| *given == now)
+    };
     match (call, before) {
-        (Call::CreateEvent { title, odds, deadline, .. }, None) => {
-            *title == after.title && *odds == after.odds.to_string() && *deadline == after.deadline.to_string()
+        (
+            Call::CreateEvent {
+                title,
+                odds,
+                deadline,
+                ..
+            },
+            None,
+        ) => {
+            *title == after.title
+                && *odds == after.odds.to_string()
+                && *deadline == after.deadline.to_string()
         }
-        (Call::PatchEvent { odds, deadline, status, .. }, Some(before)) => {
+        (
+            Call::PatchEvent {
+                odds,
+                deadline,
+                status,
+                ..
+            },
+            Some(before),
+        ) => {
             before.title == after.title
                 && same(odds, after.odds.to_string(), before.odds.to_string())
                 && same(deadline, after.deadline.to_string(), before.deadline.to_string())
@@ -80,7 +113,12 @@ fn explains(call: &Call, before: Option<&Event>, after: &Event) -> bool {
 }
 
 fn bets_were_asked_for(evidence: &Evidence, asked: &Asked<'_>, findings: &mut Findings) {
-    let keys: HashMap<_, _> = evidence.tables.keys.iter().filter_map(|(key, bet)| Some((bet.as_deref()?, key))).collect();
+    let keys: HashMap<_, _> = evidence
+        .tables
+        .keys
+        .iter()
+        .filter_map(|(key, bet)| Some((bet.as_deref()?, key)))
+        .collect();
     let mut keyless = HashSet::new();
     for bet in &evidence.tables.bets {
         let calls = match keys.get(bet.id.as_str()) {
@@ -88,7 +126,9 @@ fn bets_were_asked_for(evidence: &Evidence, asked: &Asked<'_>, findings: &mut Fi
             None => asked.keyless.get(bet.bettor.as_deref().unwrap_or_default()),
         };
         let calls = calls.map(Vec::as_slice).unwrap_or_default();
-        findings.require(calls.iter().any(|call| wants(call, bet)), || format!("nobody asked for {bet:?}"));
+        findings.require(calls.iter().any(|call| wants(call, bet)), || {
+            format!("nobody asked for {bet:?}")
+        });
         if !keys.contains_key(bet.id.as_str()) {
             findings.require(keyless.insert(bet.bettor.as_deref()), || {
                 format!("a bet that was asked for once, without a key, is there again: {bet:?}")
@@ -98,10 +138,21 @@ fn bets_were_asked_for(evidence: &Evidence, asked: &Asked<'_>, findings: &mut Fi
 }
 
 fn wants(call: &Call, bet: &StoredBet) -> bool {
-    let Call::PlaceBet { event_id, stake, odds, odds_change, bettor, .. } = call else {
+    let Call::PlaceBet {
+        event_id,
+        stake,
+        odds,
+        odds_change,
+        bettor,
+        ..
+    } = call
+    else {
         return false;
     };
-    let asked_odds = odds.as_ref().and_then(|odds| odds.parse::<Odds>().ok()).map(|odds| i64::from(odds.hundredths()));
+    let asked_odds = odds
+        .as_ref()
+        .and_then(|odds| odds.parse::<Odds>().ok())
+        .map(|odds| i64::from(odds.hundredths()));
     let agrees = match (odds_change.as_deref(), asked_odds) {
         (_, None) | (Some("any"), _) => true,
         (Some("higher"), Some(asked)) => bet.odds >= asked,
@@ -114,15 +165,25 @@ fn wants(call: &Call, bet: &StoredBet) -> bool {
 }
 
 fn callbacks_are_of_the_log(evidence: &Evidence, findings: &mut Findings) {
-    let log: HashMap<u64, &Change> = evidence.log.iter().map(|change| (change.position, change)).collect();
+    let log: HashMap<u64, &Change> = evidence
+        .log
+        .iter()
+        .map(|change| (change.position, change))
+        .collect();
     for subscriber in &evidence.subscribers {
         for receipt in &subscriber.receipts {
             let position = receipt.change.position;
             findings.require(log.get(&position) == Some(&&receipt.change), || {
-                format!("{} was told at position {position} what the log has not: {:?}", subscriber.name, receipt.change)
+                format!(
+                    "{} was told at position {position} what the log has not: {:?}",
+                    subscriber.name, receipt.change
+                )
             });
             findings.require(receipt.is_genuine, || {
-                format!("{} got a callback whose signature is wrong: {}", subscriber.name, receipt.webhook_id)
+                format!(
+                    "{} got a callback whose signature is wrong: {}",
+                    subscriber.name, receipt.webhook_id
+                )
             });
         }
     }

@@ -5,6 +5,8 @@ use crate::evidence::Evidence;
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     for verified in &evidence.verified {
-        findings.require(verified.succeeded, || format!("{}: {}", verified.name, verified.output.trim()));
+        findings.require(verified.succeeded, || {
+            format!("{}: {}", verified.name, verified.output.trim())
+        });
     }
 }

@@ -34,8 +34,12 @@ impl Bug {
     /// # Errors
     /// The file cannot be read, or its head lacks something.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let name = file.file_stem().and_then(|stem| stem.to_str()).context("its name is text")?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let name = file
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .context("its name is text")?;
         Self::parse(name, file, &text).with_context(|| format!("{} has no proper head", file.display()))
     }
 
@@ -46,7 +50,10 @@ impl Bug {
             value.map(str::trim).with_context(|| format!("{name} is missing"))
         };
         let check = field("Caught by")?;
-        let kinds = field("Faults")?.split(',').map(str::trim).filter(|kind| !kind.is_empty());
+        let kinds = field("Faults")?
+            .split(',')
+            .map(str::trim)
+            .filter(|kind| !kind.is_empty());
         Ok(Self {
             name: name.to_owned(),
             file: file.to_owned(),
@@ -71,7 +78,8 @@ mod tests {
 
     #[test]
     fn the_head_says_what_is_wrong_and_what_must_catch_it() {
-        let head = "Bug: b\nCaught by: sums_agree\nFaults: bet-makers, links\nSeconds: 9\n--- a/x\nSeconds: 8\n";
+        let head =
+            "Bug: b\nCaught by: sums_agree\nFaults: bet-makers, links\nSeconds: 9\n--- a/x\nSeconds: 8\n";
         let bug = Bug::parse("n", Path::new("n.patch"), head).unwrap();
         assert_eq!((bug.caught_by, bug.seconds), (Check::SumsAgree, 9));
         assert_eq!(bug.faults, [Kind::BetMakers, Kind::Links]);

@@ -34,7 +34,10 @@ pub fn list(names: &[String]) -> Result<Vec<Bug>> {
     }
     files.retain(|file| file.extension().is_some_and(|extension| extension == "patch"));
     files.sort();
-    let bugs = files.iter().map(|file| Bug::read(file)).collect::<Result<Vec<_>>>()?;
+    let bugs = files
+        .iter()
+        .map(|file| Bug::read(file))
+        .collect::<Result<Vec<_>>>()?;
     let wanted = |bug: &Bug| names.is_empty() || names.iter().any(|name| bug.name.contains(name));
     let bugs: Vec<_> = bugs.into_iter().filter(wanted).collect();
     ensure!(!bugs.is_empty(), "no planted bug is named so");

@@ -30,7 +30,10 @@ impl Scratch {
         let program = std::env::current_exe().context("cannot tell where this program is")?;
         let profile = program
             .ancestors()
-            .find(|folder| folder.file_name() == Some(OsStr::new("debug")) || folder.file_name() == Some(OsStr::new("release")))
+            .find(|folder| {
+                folder.file_name() == Some(OsStr::new("debug"))
+                    || folder.file_name() == Some(OsStr::new("release"))
+            })
             .context("this program does not lie in a build folder")?;
         let folder = profile.with_file_name("planted");
         let scratch = Self {
@@ -50,7 +53,8 @@ impl Scratch {
 
     /// The services with that bug, built; the copy is clean again afterwards.
     pub(super) fn build_with(&self, bug: &Bug) -> Result<PathBuf> {
-        self.apply(&bug.file, &[]).with_context(|| format!("{} does not apply any more", bug.name))?;
+        self.apply(&bug.file, &[])
+            .with_context(|| format!("{} does not apply any more", bug.name))?;
         let built = self.build();
         self.apply(&bug.file, &["--reverse"])?;
         built.with_context(|| format!("{} does not build", bug.name))?;
@@ -72,11 +76,17 @@ impl Scratch {
             .output();
         let listed = succeeded(listed, "git ls-files")?;
         let mut wanted = HashSet::new();
-        for name in listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        for name in listed
+            .stdout
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty())
+        {
             let name = PathBuf::from(std::str::from_utf8(name).context("names of files are UTF-8")?);
             let (from, to) = (root.join(&name), self.tree.join(&name));
             // Listed, and deleted since.
-            let Ok(content) = std::fs::read(&from) else { continue };
+            let Ok(content) = std::fs::read(&from) else {
+                continue;
+            };
             if std::fs::read(&to).ok().as_ref() != Some(&content) {
                 std::fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
                 std::fs::write(&to, content).with_context(|| format!("cannot write {}", to.display()))?;
@@ -94,7 +104,11 @@ impl Scratch {
         }
         std::fs::create_dir_all(&debug)?;
         for folder in WARM {
-            let copied = Command::new("cp").arg("-a").arg(profile.join(folder)).arg(&debug).output();
+            let copied = Command::new("cp")
+                .arg("-a")
+                .arg(profile.join(folder))
+                .arg(&debug)
+                .output();
             succeeded(copied, "cp")?;
         }
         Ok(())
@@ -107,14 +121,25 @@ impl Scratch {
             .arg(patch)
             .current_dir(&self.tree)
             // The copy is no checkout, although it may lie within one.
-            .env("GIT_CEILING_DIRECTORIES", self.tree.parent().unwrap_or(&self.tree))
+            .env(
+                "GIT_CEILING_DIRECTORIES",
+                self.tree.parent().unwrap_or(&self.tree),
+            )
             .output();
         succeeded(applied, "git apply").map(|_| ())
     }
 
     fn build(&self) -> Result<()> {
         let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--locked", "--quiet", "-p", "line-provider", "-p", "bet-maker"])
+            .args([
+                "build",
+                "--locked",
+                "--quiet",
+                "-p",
+                "line-provider",
+                "-p",
+                "bet-maker",
+            ])
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.target)
             .output();
@@ -124,8 +149,14 @@ impl Scratch {
 
 fn root() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let root = root.canonicalize().context("the tree that this program was built from is gone")?;
-    ensure!(root.join("Cargo.lock").is_file(), "{} is no workspace", root.display());
+    let root = root
+        .canonicalize()
+        .context("the tree that this program was built from is gone")?;
+    ensure!(
+        root.join("Cargo.lock").is_file(),
+        "{} is no workspace",
+        root.display()
+    );
     Ok(root)
 }
 
@@ -144,7 +175,11 @@ fn remove_others(folder: &Path, wanted: &HashSet<PathBuf>) -> Result<()> {
 fn succeeded(output: std::io::Result<Output>, what: &str) -> Result<Output> {
     let output = output.with_context(|| format!("cannot run {what}"))?;
     if !output.status.success() {
-        bail!("{what} failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{what} failed ({}):\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(output)
 }

@@ -24,16 +24,23 @@ use tokio::sync::watch;
 pub enum Condition {
     Clear,
     /// Every piece waits this long, and up to `jitter` longer.
-    Delay { base: Duration, jitter: Duration },
+    Delay {
+        base: Duration,
+        jitter: Duration,
+    },
     /// What goes up is swallowed.
     DropUp,
     /// What comes down is swallowed: requests are carried out, their answers are lost.
     DropDown,
     /// Each connection breaks after this many more bytes, in the middle of whatever they are.
-    CutAfter { bytes: u64 },
+    CutAfter {
+        bytes: u64,
+    },
     /// Connections are reset, new ones too.
     Reset,
-    Throttle { bytes_per_s: u64 },
+    Throttle {
+        bytes_per_s: u64,
+    },
     /// Connections are taken, and nothing moves.
     BlackHole,
     /// A `COMMIT` of Postgres' protocol is passed on, and its answer is lost with the connection.
@@ -90,7 +97,10 @@ impl Link {
 
     /// All connections so far.
     pub fn passed(&self) -> Vec<Passed> {
-        self.passed.lock().expect("nobody panics while holding it").clone()
+        self.passed
+            .lock()
+            .expect("nobody panics while holding it")
+            .clone()
     }
 }
 
@@ -176,7 +186,10 @@ async fn pass(client: TcpStream, link: Arc<Link>, epoch: Arc<AtomicU64>) {
             port: local.port(),
             epoch: epoch.load(Ordering::Relaxed),
         };
-        link.passed.lock().expect("nobody panics while holding it").push(passed);
+        link.passed
+            .lock()
+            .expect("nobody panics while holding it")
+            .push(passed);
     }
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);

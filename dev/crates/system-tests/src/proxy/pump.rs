@@ -98,7 +98,10 @@ impl Pump {
             };
             // The link may have changed while nothing came.
             let condition = *self.conditions.borrow();
-            if let Err(end) = self.hand_on(piece.get(..read).unwrap_or_default(), condition).await {
+            if let Err(end) = self
+                .hand_on(piece.get(..read).unwrap_or_default(), condition)
+                .await
+            {
                 return end;
             }
         }

@@ -56,7 +56,11 @@ async fn bench(condition: Condition) -> Bench {
     let (server, proxies) = (server().await, Proxies::start().unwrap());
     let link = proxies.link("test", server.address).unwrap();
     link.set(condition);
-    Bench { server, link, _proxies: proxies }
+    Bench {
+        server,
+        link,
+        _proxies: proxies,
+    }
 }
 
 impl Bench {
@@ -75,14 +79,17 @@ impl Bench {
 
 /// What comes within a moment; `None` where nothing does and the connection stays.
 async fn read(stream: &mut TcpStream, within: Duration) -> Option<Result<usize, ErrorKind>> {
-    let mut piece = [0; 64 * 1024];
+    let mut piece = [0; 1024];
     let read = tokio::time::timeout(within, stream.read(&mut piece)).await.ok()?;
     Some(read.map_err(|error| error.kind()))
 }
 
 async fn read_exactly(stream: &mut TcpStream, length: usize) {
     let mut piece = vec![0; length];
-    tokio::time::timeout(PATIENCE, stream.read_exact(&mut piece)).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, stream.read_exact(&mut piece))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -99,7 +106,10 @@ async fn a_clear_link_passes_bytes_both_ways_and_remembers_its_connections() {
 async fn delay_and_throttle_take_their_time() {
     let slow = Duration::from_millis(100);
     for condition in [
-        Condition::Delay { base: slow, jitter: Duration::ZERO },
+        Condition::Delay {
+            base: slow,
+            jitter: Duration::ZERO,
+        },
         Condition::Throttle { bytes_per_s: 50 },
     ] {
         let bench = bench(condition).await;
@@ -107,13 +117,21 @@ async fn delay_and_throttle_take_their_time() {
         let started = Instant::now();
         client.write_all(b"hello").await.unwrap();
         read_exactly(&mut client, 5).await;
-        assert!(started.elapsed() >= 2 * slow, "{condition:?}: {:?}", started.elapsed());
+        assert!(
+            started.elapsed() >= 2 * slow,
+            "{condition:?}: {:?}",
+            started.elapsed()
+        );
     }
 }
 
 #[tokio::test]
 async fn what_is_dropped_one_way_is_gone_and_the_connection_is_reset_when_the_link_is_clear_again() {
-    for (condition, reaches) in [(Condition::DropUp, false), (Condition::DropDown, true), (Condition::BlackHole, false)] {
+    for (condition, reaches) in [
+        (Condition::DropUp, false),
+        (Condition::DropDown, true),
+        (Condition::BlackHole, false),
+    ] {
         let bench = bench(condition).await;
         let mut client = bench.connect().await;
         client.write_all(b"hello").await.unwrap();
@@ -121,7 +139,11 @@ async fn what_is_dropped_one_way_is_gone_and_the_connection_is_reset_when_the_li
             bench.server.has(5).await;
         }
         assert_eq!(read(&mut client, SILENCE).await, None, "{condition:?}");
-        assert_eq!(!bench.server.received.lock().unwrap().is_empty(), reaches, "{condition:?}");
+        assert_eq!(
+            !bench.server.received.lock().unwrap().is_empty(),
+            reaches,
+            "{condition:?}"
+        );
         bench.link.set(Condition::Clear);
         // The direction that lost bytes notices at its next piece at the latest.
         let _ = client.write_all(b"more").await;
@@ -147,7 +169,10 @@ async fn a_reset_ends_connections_old_and_new() {
     old.write_all(b"hello").await.unwrap();
     read_exactly(&mut old, 5).await;
     bench.link.set(Condition::Reset);
-    assert_eq!(read(&mut old, PATIENCE).await, Some(Err(ErrorKind::ConnectionReset)));
+    assert_eq!(
+        read(&mut old, PATIENCE).await,
+        Some(Err(ErrorKind::ConnectionReset))
+    );
     assert!(bench.resets_a_new_connection().await);
 }
 
@@ -158,14 +183,20 @@ async fn a_commit_is_carried_out_and_its_reply_is_lost() {
     client.write_all(b"SELECT\0").await.unwrap();
     read_exactly(&mut client, 7).await;
     client.write_all(b"Q....COMMIT\0").await.unwrap();
-    assert_eq!(read(&mut client, PATIENCE).await, Some(Err(ErrorKind::ConnectionReset)));
+    assert_eq!(
+        read(&mut client, PATIENCE).await,
+        Some(Err(ErrorKind::ConnectionReset))
+    );
     assert!(bench.server.received.lock().unwrap().ends_with(b"COMMIT\0"));
 }
 
 #[tokio::test]
 async fn where_nobody_listens_a_connection_is_reset() {
     let bench = bench(Condition::Clear).await;
-    let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
     bench.link.set_target(free);
     assert!(bench.resets_a_new_connection().await);
 }

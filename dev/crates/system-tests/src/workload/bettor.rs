@@ -44,7 +44,12 @@ pub(super) async fn run(world: Rc<World>, number: usize, random: StdRng) {
     let name = format!("bettor-{number}");
     let mut bettor = Bettor {
         caller: Caller::new(name.clone(), Rc::clone(&world.recorder)),
-        replicas: world.addresses.replicas.iter().map(|url| Client::new(url)).collect(),
+        replicas: world
+            .addresses
+            .replicas
+            .iter()
+            .map(|url| Client::new(url))
+            .collect(),
         world,
         random,
         name,
@@ -128,7 +133,9 @@ impl Bettor {
             unreachable!("a replica is drawn from those that are there");
         };
         let outcome = self.caller.call(client, wish.call(replica), &request).await;
-        if let Outcome::Answered { status: 201, body, .. } = &outcome
+        if let Outcome::Answered {
+            status: 201, body, ..
+        } = &outcome
             && let Some(id) = body.get("id").and_then(Value::as_str)
         {
             self.world.bets.borrow_mut().push(id.to_owned());
@@ -143,10 +150,17 @@ impl Bettor {
             return;
         };
         let (host, body) = (url.trim_start_matches("http://"), wish.body().to_string());
-        let key = wish.key.as_ref().map(|key| format!("idempotency-key: {key}\r\n")).unwrap_or_default();
+        let key = wish
+            .key
+            .as_ref()
+            .map(|key| format!("idempotency-key: {key}\r\n"))
+            .unwrap_or_default();
         let head = format!("POST /bets HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{key}");
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-        let id = self.caller.recorder().invoke(self.caller.actor(), wish.call(replica));
+        let id = self
+            .caller
+            .recorder()
+            .invoke(self.caller.actor(), wish.call(replica));
         let stays = Duration::from_millis(self.random.random_range(0..12));
         let sent = async {
             let mut stream = TcpStream::connect(host).await?;
@@ -202,14 +216,17 @@ impl Bettor {
 
 impl Wish {
     fn body(&self) -> Value {
-        let mut body = json!({"event_id": self.event_id, "stake": self.stake, "bettor": self.bettor});
-        if let Some(odds) = &self.odds {
-            body["odds"] = json!(odds);
-        }
-        if let Some(odds_change) = &self.odds_change {
-            body["odds_change"] = json!(odds_change);
-        }
-        body
+        let members = [
+            ("event_id", Some(&self.event_id)),
+            ("stake", Some(&self.stake)),
+            ("odds", self.odds.as_ref()),
+            ("odds_change", self.odds_change.as_ref()),
+            ("bettor", Some(&self.bettor)),
+        ];
+        let given = members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+        given.collect::<serde_json::Map<_, _>>().into()
     }
 
     fn call(&self, replica: usize) -> Call {

@@ -105,7 +105,10 @@ impl Operator {
 
     fn places(&self, which: impl Fn(&Event) -> bool) -> Vec<usize> {
         let events = self.events.iter().enumerate();
-        events.filter(|(_, event)| which(event)).map(|(place, _)| place).collect()
+        events
+            .filter(|(_, event)| which(event))
+            .map(|(place, _)| place)
+            .collect()
     }
 
     fn odds(&mut self) -> String {
@@ -124,7 +127,12 @@ impl Operator {
         let deadline = Timestamp::now().saturating_add(ahead).to_string();
         let body = json!({"id": id, "title": title, "odds": odds, "deadline": deadline});
         let request = Request::send(Method::POST, "/events".to_owned(), body);
-        let call = Call::CreateEvent { id, title, odds, deadline };
+        let call = Call::CreateEvent {
+            id,
+            title,
+            odds,
+            deadline,
+        };
         if let Some(event) = self.command(&call, &request).await {
             self.events.push(event);
         }
@@ -140,18 +148,23 @@ impl Operator {
         let Some(id) = self.events.get(place).map(|event| event.id.to_string()) else {
             return;
         };
-        let mut body = json!({});
+        let mut body = serde_json::Map::new();
         if let Some(odds) = &odds {
-            body["odds"] = json!(odds);
+            body.insert("odds".to_owned(), json!(odds));
         }
         if let Some(deadline) = &deadline {
-            body["deadline"] = json!(deadline);
+            body.insert("deadline".to_owned(), json!(deadline));
         }
         if let Some(status) = status {
-            body["status"] = json!(status);
+            body.insert("status".to_owned(), json!(status));
         }
-        let request = Request::send(Method::PATCH, format!("/events/{id}"), body);
-        let call = Call::PatchEvent { id, odds, deadline, status };
+        let request = Request::send(Method::PATCH, format!("/events/{id}"), body.into());
+        let call = Call::PatchEvent {
+            id,
+            odds,
+            deadline,
+            status,
+        };
         self.command_on(place, &call, &request).await;
     }
 
@@ -160,14 +173,17 @@ impl Operator {
             return;
         };
         let id = event.id.to_string();
-        let others = EventStatus::ALL.into_iter().filter(|status| *status != event.status);
+        let others = EventStatus::ALL
+            .into_iter()
+            .filter(|status| *status != event.status);
         let others: Vec<_> = others.collect();
         let Some(status) = others.choose(&mut self.random).copied() else {
             return;
         };
         let body = json!({"status": status, "reason": "the referee looked again"});
         let request = Request::send(Method::POST, format!("/events/{id}/corrections"), body);
-        self.command_on(place, &Call::Correct { id, status }, &request).await;
+        self.command_on(place, &Call::Correct { id, status }, &request)
+            .await;
     }
 
     async fn command_on(&mut self, place: usize, call: &Call, request: &Request) {

@@ -15,13 +15,27 @@ use crate::history::Call;
 pub(super) async fn run(world: Rc<World>, number: usize, mut random: StdRng) {
     let caller = Caller::new(format!("reader-{number}"), Rc::clone(&world.recorder));
     let line_provider = Client::new(&world.addresses.line_provider);
-    let replicas: Vec<_> = world.addresses.replicas.iter().map(|url| Client::new(url)).collect();
+    let replicas: Vec<_> = world
+        .addresses
+        .replicas
+        .iter()
+        .map(|url| Client::new(url))
+        .collect();
     while !world.is_over() {
         let event = world.events.borrow().keys().choose(&mut random).cloned();
         let bet = world.bets.borrow().choose(&mut random).cloned();
         let replica = random.random_range(0..replicas.len());
         if let (Some(event), Some(bet), Some(bet_maker)) = (event, bet, replicas.get(replica)) {
-            let look = |path: String| (bet_maker, Call::Look { replica, path: path.clone() }, path);
+            let look = |path: String| {
+                (
+                    bet_maker,
+                    Call::Look {
+                        replica,
+                        path: path.clone(),
+                    },
+                    path,
+                )
+            };
             let (client, call, path) = match random.random_range(0..7) {
                 0 | 1 => {
                     let path = format!("/events/{event}");
@@ -37,6 +51,8 @@ pub(super) async fn run(world: Rc<World>, number: usize, mut random: StdRng) {
             };
             caller.call(client, call, &Request::get(path)).await;
         }
-        world.pause(Duration::from_millis(random.random_range(5..40))).await;
+        world
+            .pause(Duration::from_millis(random.random_range(5..40)))
+            .await;
     }
 }
