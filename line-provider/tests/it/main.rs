@@ -16,6 +16,7 @@ mod delivery;
 mod document;
 mod events;
 mod journal;
+mod machine;
 mod receiver;
 mod requests;
 mod subscriptions;

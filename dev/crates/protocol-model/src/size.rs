@@ -150,8 +150,8 @@ impl Size {
         (
             "both ways in",
             Self {
-                commands: 2,
-                results: 2,
+                commands: 1,
+                losses: 1,
                 callbacks: true,
                 appliers: 2,
                 ..Self::SMALLEST
