@@ -143,12 +143,7 @@ impl State {
             return None;
         }
         let plan = self.plan(applying, size);
-        let mut settling = self
-            .replicas
-            .iter()
-            .filter_map(|replica| replica.settling.as_ref());
-        let is_held = |row: &Row| settling.any(|settling| settling.row.event.id == row.event.id);
-        if size.flaw != Some(Flaw::UnguardedSettlement) && plan.rows.iter().any(is_held) {
+        if plan.rows.iter().any(|row| self.is_held(row.event.id, size)) {
             return None;
         }
         let work = self.replicas[replica].desk_mut(desk).take()?.work;

@@ -25,7 +25,9 @@ pub enum Flaw {
     NoFence,
     /// The key of a placement is not looked at.
     NoDeduplication,
-    /// Two settlers may hold one event, and nothing checks which result a bet has.
+    /// Two settlers may work on one event, and a newer result does not wait for them.
+    NoRowLock,
+    /// The same, and nothing checks which result a bet has.
     UnguardedSettlement,
     /// The progress of a chunk is stored before the chunk.
     ProgressBeforeChunk,
@@ -40,7 +42,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AnswersBeforeSync,
         Self::PublishesBeforeSync,
         Self::GoesOnAfterFailedWrite,
@@ -52,6 +54,7 @@ impl Flaw {
         Self::FenceAndReadInOneSnapshot,
         Self::NoFence,
         Self::NoDeduplication,
+        Self::NoRowLock,
         Self::UnguardedSettlement,
         Self::ProgressBeforeChunk,
         Self::CorrectionKeepsProgress,

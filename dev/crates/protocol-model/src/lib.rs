@@ -12,6 +12,7 @@ pub mod model;
 pub mod placing;
 pub mod properties;
 pub mod provider;
+pub mod reached;
 pub mod rules;
 pub mod settling;
 pub mod size;

@@ -12,8 +12,7 @@ impl State {
     /// A settler picks an event that is due and that nobody holds, and reads the next chunk of its bets.
     pub fn pick(&mut self, replica: u8, event: u8, size: &Size) -> Option<()> {
         let row = self.store.rows[event].filter(Row::is_due)?;
-        let is_held = self.is_held(event) && size.flaw != Some(Flaw::UnguardedSettlement);
-        if self.replicas[replica].settling.is_some() || is_held {
+        if self.replicas[replica].settling.is_some() || self.is_held(event, size) {
             return None;
         }
         let bets = self.next_bets(&row, size);
@@ -28,12 +27,14 @@ impl State {
         Some(())
     }
 
-    fn is_held(&self, event: u8) -> bool {
+    /// Whether a settler holds that event's row.
+    pub fn is_held(&self, event: u8, size: &Size) -> bool {
+        let locks = !matches!(size.flaw, Some(Flaw::NoRowLock | Flaw::UnguardedSettlement));
         let mut settling = self
             .replicas
             .iter()
             .filter_map(|replica| replica.settling.as_ref());
-        settling.any(|settling| settling.row.event.id == event)
+        locks && settling.any(|settling| settling.row.event.id == event)
     }
 
     fn next_bets(&self, row: &Row, size: &Size) -> Vec<Bet> {
@@ -48,24 +49,35 @@ impl State {
             .collect()
     }
 
-    /// The chunk is settled and booked, and all of it commits; where a bet has that result or a newer one, nothing
-    /// does.
+    /// The chunk is settled and booked, and all of it commits. Where a bet has that result or a newer one by now, all of
+    /// it is undone.
     pub fn settle(&mut self, replica: u8, size: &Size) -> Option<()> {
         let settling = self.replicas[replica].settling.take()?;
-        let Row { result_seq, .. } = settling.row;
-        let guarded = size.flaw != Some(Flaw::UnguardedSettlement);
+        let result_seq = settling.row.result_seq;
         let event = judged(&settling.row.event, size);
-        for read in settling.bets.iter() {
+        let settled = settling.bets.iter().map(|read| {
             let outcome = rules::settle(&event, read.odds, read.placed_at);
-            if outcome == read.outcome {
-                continue;
-            }
+            (read, outcome)
+        });
+        let changed: Vec<_> = settled
+            .filter(|(read, outcome)| *outcome != read.outcome)
+            .collect();
+        if size.flaw != Some(Flaw::UnguardedSettlement)
+            && changed
+                .iter()
+                .any(|(read, _)| self.has_result(read.id, result_seq))
+        {
+            assert_eq!(
+                size.flaw,
+                Some(Flaw::NoRowLock),
+                "a row that is held keeps others from its bets"
+            );
+            return Some(());
+        }
+        for (read, outcome) in changed {
+            // What it moves is reckoned from what was read.
             let amount = outcome.payout().unwrap_or(0) - read.outcome.payout().unwrap_or(0);
             let bet = self.store.bets.iter_mut().find(|bet| bet.id == read.id)?;
-            if guarded && bet.settled_seq >= result_seq {
-                self.undone_twice();
-                return Some(());
-            }
             (bet.outcome, bet.settled_seq) = (outcome, result_seq);
             bet.ledger.push((result_seq, amount));
         }
@@ -75,9 +87,9 @@ impl State {
         Some(())
     }
 
-    /// The event's row is held, so that this cannot be.
-    fn undone_twice(&mut self) {
-        unreachable!("a bet that a settler holds was settled by another");
+    fn has_result(&self, bet: u8, result_seq: u8) -> bool {
+        let mut bets = self.store.bets.iter();
+        bets.any(|known| known.id == bet && known.settled_seq >= result_seq)
     }
 
     fn advance(&mut self, settling: &Settling, size: &Size) {

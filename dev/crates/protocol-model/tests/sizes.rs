@@ -7,7 +7,8 @@ use stateright::{Checker, Model};
 /// Everything that can happen at that size keeps every property, and everything that should be reached is.
 #[track_caller]
 fn look_at(name: &str) {
-    let checker = Protocol(Size::named(name).unwrap()).checker().spawn_bfs().join();
+    let size = Size::named(name).expect("a size of that name is there");
+    let checker = Protocol(size).checker().spawn_bfs().join();
     println!(
         "{name}: {} states, {} steps, depth {}",
         checker.unique_state_count(),
