@@ -1,6 +1,8 @@
 //! The writer and its journal on a real folder, against a reference in plain Rust: whatever is committed, in whichever
 //! order it is closed, copied as a crash leaves it, cut off and opened again, it holds exactly what was acknowledged.
 
+mod asking;
+mod image;
 mod reference;
 
 use std::collections::BTreeMap;
@@ -9,31 +11,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use futures_util::FutureExt as _;
-use futures_util::future::{LocalBoxFuture, join_all};
-use http_edge::IfMatch;
 use line_provider::catalogue::Catalogue;
 use line_provider::clock::Clock;
-use line_provider::event::{Correction, NewEvent, Update};
 use line_provider::journal::{self, Journal, Log};
+use line_provider::subscription::Registration;
 use line_provider::subscription::board::Board;
-use line_provider::subscription::{Patch, Register, Registration, Standing};
-use line_provider::writer::{
-    EventCommand, ReadModels, SubscriptionCommand, Writer, WriterError, WriterThread,
-};
+use line_provider::writer::{ReadModels, Writer, WriterThread};
 use proptest::prelude::*;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
-use shared_types::signature::Secret;
-use shared_types::{Change, ChangeType, Event, Instance, SubscriptionId, Timestamp};
+use shared_types::{Change, ChangeType, Event, Instance, Timestamp};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use reference::{Answer, Command, Contents, Reference, Subscription, Transition, deadline, odds, share};
-
-const FILE: &str = "journal.sqlite";
-const WAL: &str = "journal.sqlite-wal";
+use asking::{callback_url, number, standing};
+use image::{Image, WAL};
+use reference::{Contents, Reference, Subscription, Transition, share};
 
 /// A log that claims this head has nothing of it in memory, and reads everything from the disk.
 const OUT_OF_MEMORY: u64 = 1 << 40;
@@ -44,9 +38,6 @@ prop_state_machine! {
     #[test]
     fn the_journal_holds_what_was_acknowledged_however_it_is_left(sequential 1..25 => Machine);
 }
-
-/// Of the subscriptions that the reference never made.
-const NOBODY: u16 = 10_000;
 
 struct Machine {
     runtime: Runtime,
@@ -83,11 +74,15 @@ impl StateMachineTest for Machine {
                 machine.close();
                 return Self::open(image.folder(), Some(instance), reference);
             }
-            Transition::CommitWithTornTwin { commands, percent } => {
+            Transition::CommitWithTornTwins { commands, cuts } => {
                 let before = Image::of(machine.folder.path());
                 machine.carry_out(&commands, reference);
-                let torn = Image::of(machine.folder.path()).torn(&before, percent);
-                machine.check_torn(&torn, percent, reference);
+                let whole = Image::of(machine.folder.path());
+                for cut in 0..=cuts {
+                    let torn = whole.torn(&before, usize::from(cut), cuts.into());
+                    machine.check_torn(&torn, reference);
+                }
+                machine.check_torn(&whole, &reference.at_the_end());
             }
             Transition::Read { percent, limit } => {
                 machine.read(share(percent, reference.log.len()), limit.into(), reference);
@@ -149,85 +144,6 @@ impl Machine {
         self.folder
     }
 
-    /// Hands in all of them at once, and compares the answers.
-    fn carry_out(&self, commands: &[Command], reference: &Reference) {
-        let answers = commands
-            .iter()
-            .zip(&reference.before)
-            .zip(&reference.answers)
-            .map(|((command, before), expected)| self.ask(command, before, expected, reference));
-        let answers = self.runtime.block_on(join_all(answers));
-        assert_eq!(answers, reference.answers, "{commands:?}");
-    }
-
-    fn ask<'a>(
-        &'a self,
-        command: &Command,
-        before: &Contents,
-        expected: &Answer,
-        reference: &Reference,
-    ) -> LocalBoxFuture<'a, Answer> {
-        let known = |url: &u8| before.subscriptions.get(url).map_or(NOBODY, |known| known.number);
-        let command = match command {
-            Command::SaveCursor { url, percent } => {
-                let cursor = count(share(*percent, reference.before[0].log.len()));
-                let cursors = vec![(subscription_id(known(url)), cursor)];
-                return self
-                    .writer
-                    .save_cursors(cursors)
-                    .map(|()| Answer::Saved)
-                    .boxed_local();
-            }
-            Command::Register { url, types } => {
-                // Taken only where the url is new.
-                let fresh = match expected {
-                    Answer::Subscription(number) if !before.subscriptions.contains_key(url) => *number,
-                    _ => NOBODY,
-                };
-                SubscriptionCommand::Register(Register {
-                    url: callback_url(*url).parse().unwrap(),
-                    event_types: types.clone(),
-                    secret: None,
-                    fresh: (subscription_id(fresh), Secret::from_bytes(&[7; 32]).unwrap()),
-                })
-            }
-            Command::Patch { url, paused } => SubscriptionCommand::Patch {
-                id: subscription_id(known(url)),
-                patch: Patch {
-                    standing: Some(standing(*paused)),
-                    ..Patch::default()
-                },
-            },
-            Command::Unsubscribe { url } => SubscriptionCommand::Unsubscribe {
-                id: subscription_id(known(url)),
-            },
-            Command::Create { .. } | Command::Update { .. } | Command::Correct { .. } => {
-                return self.ask_about_event(event_command(command));
-            }
-        };
-        let answer = self.writer.subscription(command);
-        let answer = answer.map(|answer| match answer {
-            Ok(answer) => Answer::Subscription(number(answer.registration.id)),
-            Err(WriterError::Refused(_)) => Answer::Refused,
-            Err(error) => panic!("{error}"),
-        });
-        answer.boxed_local()
-    }
-
-    fn ask_about_event(&self, command: EventCommand) -> LocalBoxFuture<'_, Answer> {
-        let answer = self.writer.event(command, None);
-        let answer = answer.map(|answer| match answer {
-            Ok(answer) => {
-                let entry = &answer.entry;
-                assert_eq!(serde_json::from_str::<Event>(&entry.json).unwrap(), entry.event);
-                Answer::Event(entry.event.clone())
-            }
-            Err(WriterError::Refused(_)) => Answer::Refused,
-            Err(error) => panic!("{error}"),
-        });
-        answer.boxed_local()
-    }
-
     /// Reads a part of the log, from memory and from the disk.
     fn read(&self, after: usize, limit: usize, reference: &Reference) {
         let expected: Vec<_> = changes(&reference.log, self.instance)
@@ -245,7 +161,7 @@ impl Machine {
     }
 
     /// What a cut write-ahead log gives is what was there after some of the commands, in their order, and all of it.
-    fn check_torn(&self, torn: &Image, percent: u8, reference: &Reference) {
+    fn check_torn(&self, torn: &Image, reference: &Reference) {
         let folder = torn.folder();
         let (journal, contents) = open(folder.path());
         assert_eq!(journal.instance(), self.instance);
@@ -259,85 +175,13 @@ impl Machine {
             subscriptions(&contents) == possible.subscriptions
                 && changes(&possible.log, self.instance).eq(read.iter().cloned())
         };
-        match percent {
-            100 => assert!(reference.before.last().is_some_and(is_like), "something was lost"),
-            _ => assert!(reference.before.iter().any(is_like), "{contents:?}"),
-        }
-    }
-}
-
-/// The files of a folder at one moment, between two commits.
-struct Image {
-    file: Vec<u8>,
-    wal: Vec<u8>,
-}
-
-impl Image {
-    fn of(folder: &Path) -> Self {
-        Self {
-            file: fs::read(folder.join(FILE)).unwrap(),
-            wal: fs::read(folder.join(WAL)).unwrap(),
-        }
-    }
-
-    /// Cut off so that of what came after `before` only that share is there.
-    fn torn(mut self, before: &Self, percent: u8) -> Self {
-        assert!(
-            self.file == before.file && self.wal.starts_with(&before.wal),
-            "commits only append"
-        );
-        let synced = before.wal.len();
-        self.wal
-            .truncate(synced + share(percent, self.wal.len() - synced));
-        self
-    }
-
-    fn folder(&self) -> TempDir {
-        let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join(FILE), &self.file).unwrap();
-        fs::write(folder.path().join(WAL), &self.wal).unwrap();
-        folder
+        assert!(reference.before.iter().any(is_like), "{contents:?}");
     }
 }
 
 fn open(folder: &Path) -> (Journal, journal::Contents) {
     // Never taken but by the first.
     Journal::open(folder, Uuid::now_v7(), Timestamp::now()).unwrap()
-}
-
-fn event_command(command: &Command) -> EventCommand {
-    let id = |event: &u8| format!("e{event}").parse().unwrap();
-    let if_match = IfMatch::Absent;
-    match command {
-        Command::Create { event, odds: number } => EventCommand::Create(NewEvent {
-            id: id(event),
-            title: String::new(),
-            odds: odds(*number),
-            deadline: deadline(),
-        }),
-        Command::Update {
-            event,
-            odds: number,
-            status,
-        } => EventCommand::Update {
-            id: id(event),
-            if_match,
-            update: Update {
-                odds: number.map(odds),
-                status: *status,
-                ..Update::default()
-            },
-        },
-        Command::Correct { event, status } => EventCommand::Correct {
-            id: id(event),
-            if_match,
-            correction: Correction {
-                status: *status,
-                reason: "misread".to_owned(),
-            },
-        },
-        other => unreachable!("{other:?} is not about an event"),
-    }
 }
 
 fn check_events(contents: &journal::Contents, reference: &Reference) {
@@ -386,26 +230,6 @@ fn changes(log: &[(ChangeType, Event)], instance: Instance) -> impl Iterator<Ite
         occurred_at: event.updated_at,
         event: event.clone(),
     })
-}
-
-fn callback_url(url: u8) -> String {
-    format!("http://127.0.0.1:9/{url}")
-}
-
-const fn standing(paused: bool) -> Standing {
-    if paused {
-        Standing::Paused
-    } else {
-        Standing::Active
-    }
-}
-
-fn subscription_id(number: u16) -> SubscriptionId {
-    SubscriptionId::from_uuid(Uuid::from_u128(number.into()))
-}
-
-fn number(id: SubscriptionId) -> u16 {
-    id.as_uuid().as_u128().try_into().unwrap()
 }
 
 fn count(number: usize) -> u64 {

@@ -53,11 +53,11 @@ pub enum Transition {
     CloseAndOpen,
     /// The process is gone; what its files hold at that moment is what there is.
     CrashAndOpen,
-    /// As these commands are committed the machine goes down: of what they add to the write-ahead log, only that share
-    /// reached the disk. The disk is looked at and thrown away; here, all went well.
-    CommitWithTornTwin {
+    /// As these commands are committed the machine goes down: of what they add to the write-ahead log only a part reached
+    /// the disk, cut off at this many places. Each disk is looked at and thrown away; here, all went well.
+    CommitWithTornTwins {
         commands: Vec<Command>,
-        percent: u8,
+        cuts: u8,
     },
     Read {
         percent: u8,
@@ -121,6 +121,14 @@ impl Reference {
         Contents {
             log: self.log.clone(),
             subscriptions: self.subscriptions.clone(),
+        }
+    }
+
+    /// The same, but that only what is there after all commands is right.
+    pub fn at_the_end(&self) -> Self {
+        Self {
+            before: vec![self.contents()],
+            ..self.clone()
         }
     }
 
@@ -260,7 +268,7 @@ impl ReferenceStateMachine for Reference {
             6 => batch().prop_map(Transition::Commit),
             1 => Just(Transition::CloseAndOpen),
             2 => Just(Transition::CrashAndOpen),
-            3 => (batch(), 0..=100_u8).prop_map(|(commands, percent)| Transition::CommitWithTornTwin { commands, percent }),
+            3 => (batch(), 1..20_u8).prop_map(|(commands, cuts)| Transition::CommitWithTornTwins { commands, cuts }),
             2 => (0..=110_u8, 1..20_u8).prop_map(|(percent, limit)| Transition::Read { percent, limit }),
         ]
         .boxed()
@@ -270,7 +278,7 @@ impl ReferenceStateMachine for Reference {
         state.now = later(state.now.unix_micros(), 1);
         state.before = vec![state.contents()];
         state.answers.clear();
-        if let Transition::Commit(commands) | Transition::CommitWithTornTwin { commands, .. } = transition {
+        if let Transition::Commit(commands) | Transition::CommitWithTornTwins { commands, .. } = transition {
             for command in commands {
                 let answer = state.carry_out(command);
                 state.answers.push(answer);
