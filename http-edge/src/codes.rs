@@ -79,6 +79,12 @@ pub const NOT_READY: Code = Code::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "A dependency is away; dependencies says which. Try again shortly.",
 );
+pub const TIMED_OUT: Code = Code::new(
+    "timed_out",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The answer took too long and was given up. Whether a command was carried out is not known: send it again, with \
+     the same Idempotency-Key where it has one.",
+);
 pub const INTERNAL: Code = Code::new(
     "internal",
     StatusCode::INTERNAL_SERVER_ERROR,
@@ -100,6 +106,8 @@ pub enum Refusal {
     /// With the `Allow` header of the address, where the framework knows it.
     MethodNotAllowed(Option<HeaderValue>),
     RequestTimeout,
+    /// The handler did not answer.
+    TimedOut,
     PreconditionFailed,
     BodyTooLarge {
         limit_bytes: usize,
@@ -131,6 +139,7 @@ impl From<Refusal> for Problem {
             Refusal::MethodNotAllowed(None) => Problem::new(&METHOD_NOT_ALLOWED),
             Refusal::MethodNotAllowed(Some(allow)) => Problem::new(&METHOD_NOT_ALLOWED).header(ALLOW, allow),
             Refusal::RequestTimeout => Problem::new(&REQUEST_TIMEOUT),
+            Refusal::TimedOut => Problem::new(&TIMED_OUT).retry_after(1),
             Refusal::PreconditionFailed => Problem::new(&PRECONDITION_FAILED),
             Refusal::BodyTooLarge { limit_bytes } => Problem::new(&BODY_TOO_LARGE).detail(format!(
                 "The body is larger than the {limit_bytes} bytes that this route takes."

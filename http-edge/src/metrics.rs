@@ -60,3 +60,12 @@ pub fn install(buckets: &[(&str, &[f64])]) {
 pub(crate) fn render() -> String {
     RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()
 }
+
+/// A count as a metric's value: exact up to 2^53, which nothing here reaches.
+#[expect(
+    clippy::as_conversions,
+    reason = "no conversion that cannot fail exists from u64 to f64"
+)]
+pub fn count(number: impl TryInto<u64>) -> f64 {
+    number.try_into().unwrap_or(u64::MAX) as f64
+}

@@ -1,4 +1,4 @@
-//! What happens around every request, outermost: identity, trace, log line, metrics, and a body for the
+//! What happens around every request, outermost: identity, trace, deadline, log line, metrics, and a body for the
 //! framework's empty refusals.
 //!
 //! It runs once per request of a benchmarked service: metric handles are cached per worker, made ids are the only
@@ -32,10 +32,14 @@ use crate::{
     codes::Refusal,
     context::{Context, X_REQUEST_ID},
     problem::Problem,
+    server::line::{Held, Line},
 };
 
 /// The middleware; [`crate::server::serve`] puts it around every app.
-pub(crate) struct Edge;
+pub(crate) struct Edge {
+    /// When the head of an answer is given up.
+    pub(crate) deadline: Duration,
+}
 
 impl<S, B> Transform<S, ServiceRequest> for Edge
 where
@@ -43,19 +47,23 @@ where
     S::Future: 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse<Held<EitherBody<B>>>;
     type Error = Error;
     type InitError = ();
     type Transform = EdgeService<S>;
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(EdgeService { service }))
+        ready(Ok(EdgeService {
+            service,
+            deadline: self.deadline,
+        }))
     }
 }
 
 pub(crate) struct EdgeService<S> {
     service: S,
+    deadline: Duration,
 }
 
 impl<S, B> Service<ServiceRequest> for EdgeService<S>
@@ -64,7 +72,7 @@ where
     S::Future: 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse<Held<EitherBody<B>>>;
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
 
@@ -72,6 +80,7 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
+        let under_way = request.conn_data::<Line>().map(Line::begin);
         let context = Context::of(request.headers());
         let asked = Asked {
             method: series::method_label(request.method()),
@@ -92,22 +101,25 @@ where
         }
         // A handler that panics costs its own request only; unwinding ends here, nothing it touched is reused.
         let handled = AssertUnwindSafe(self.service.call(request)).catch_unwind();
+        let handled = tokio::time::timeout(self.deadline, handled);
         let request_id = context.request_id_header();
         let answered = async move {
             match handled.await {
-                Ok(Ok(response)) => {
+                Ok(Ok(Ok(response))) => {
                     let mut response = asked.finish(response);
                     response.headers_mut().insert(X_REQUEST_ID, request_id);
-                    Ok(if head_only {
+                    let response = if head_only {
                         without_stream(response)
                     } else {
                         response
-                    })
+                    };
+                    Ok(response.map_body(|_, body| Held::new(body, under_way)))
                 }
-                Ok(Err(error)) => Err(asked.finish_failed(&error, request_id)),
-                Err(panic) => {
+                Ok(Ok(Err(error))) => Err(asked.finish_failed(&error, request_id)),
+                Ok(Err(panic)) => {
                     Err(asked.finish_failed(&Problem::internal(panic_message(&*panic)).into(), request_id))
                 }
+                Err(_) => Err(asked.finish_failed(&Problem::from(Refusal::TimedOut).into(), request_id)),
             }
         };
         Box::pin(context.scope(answered).instrument(span))

@@ -4,7 +4,8 @@ use actix_web::{dev::Server, http::StatusCode, web};
 use http_edge::{
     ApiJson, ApiPath, ApiQuery, Code, Context, Created, Cursor, Dependency, Document, EventStream, Fail,
     FieldErrors, Found, IdempotencyKey, IfMatch, NoContent, Operator, OperatorToken, Page, PageLimit,
-    Problem, RawBody, Readiness, Upserted, codes, route_codes, server,
+    Problem, RawBody, Readiness, Upserted, codes, route_codes,
+    server::{self, Limits},
 };
 use paperclip::actix::{
     Apiv2Schema, api_v2_operation,
@@ -207,6 +208,12 @@ async fn panic() -> Result<NoContent, Fail<NoCodes>> {
     panic!("the secret panic")
 }
 
+/// Never answers.
+#[api_v2_operation(operation_id = "hang", tags("Lights"))]
+async fn hang() -> Result<NoContent, Fail<NoCodes>> {
+    std::future::pending().await
+}
+
 /// Shines without end.
 #[api_v2_operation(operation_id = "shine", tags("Lights"))]
 async fn shine() -> EventStream {
@@ -233,6 +240,7 @@ fn routes(cfg: &mut ServiceConfig) {
     .service(resource("/trace").route(get().to(trace)))
     .service(resource("/fail").route(get().to(fail)))
     .service(resource("/panic").route(get().to(panic)))
+    .service(resource("/hang").route(get().to(hang)))
     .service(resource("/shine").route(get().to(shine)));
 }
 
@@ -257,7 +265,17 @@ pub fn start_with(power: Dependency) -> u16 {
     port
 }
 
+pub fn start_within(limits: Limits) -> u16 {
+    let (port, server) = serve_within(limits, Dependency::up());
+    actix_web::rt::spawn(server);
+    port
+}
+
 pub fn serve(power: Dependency) -> (u16, Server) {
+    serve_within(Limits::default(), power)
+}
+
+pub fn serve_within(limits: Limits, power: Dependency) -> (u16, Server) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let token = web::Data::new(OperatorToken::new(&TOKEN.to_owned().into()));
@@ -265,7 +283,7 @@ pub fn serve(power: Dependency) -> (u16, Server) {
         let power = power.clone();
         async move { [("power", power)].into() }
     }));
-    let server = server::serve(listener, document(), move |cfg| {
+    let server = server::serve_within(limits, listener, document(), move |cfg| {
         cfg.app_data(token.clone()).app_data(readiness.clone());
         routes(cfg);
     });

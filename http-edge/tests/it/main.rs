@@ -13,5 +13,6 @@ mod wire;
 mod bodies;
 mod document;
 mod headers;
+mod limits;
 mod routing;
 mod watching;

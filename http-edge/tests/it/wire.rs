@@ -1,10 +1,15 @@
 //! HTTP/1.1 by hand: one request per connection, the answer read to its end.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+/// Long enough for a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Answer {
     pub status: u16,
@@ -52,6 +57,54 @@ pub struct Wire(TcpStream);
 impl Wire {
     pub async fn open(port: u16) -> Self {
         Self(TcpStream::connect(("127.0.0.1", port)).await.unwrap())
+    }
+
+    /// What the server says until it ends the connection, in whichever way.
+    ///
+    /// # Panics
+    /// It does not within ten seconds.
+    pub async fn rest(&mut self) -> String {
+        let mut all = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut all));
+        let _ = read.await.expect("the server ends the connection");
+        String::from_utf8(all).unwrap()
+    }
+
+    /// Says what a slow client says, a byte after each pause, until the server hears no more of it.
+    ///
+    /// # Panics
+    /// It still listens after ten seconds.
+    pub async fn drip(&mut self, byte: &[u8], pause: Duration) {
+        let dripping = async {
+            while self.0.write_all(byte).await.is_ok() {
+                tokio::time::sleep(pause).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, dripping)
+            .await
+            .expect("the server ends the connection");
+    }
+
+    /// One answer with `Content-Length`; the connection stays open.
+    pub async fn whole(&mut self) -> String {
+        let head = self.head().await;
+        let length = head
+            .split("\r\n")
+            .find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .parse()
+                    .ok()
+            })
+            .unwrap_or(0);
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await.unwrap();
+        head + &String::from_utf8(body).unwrap()
+    }
+
+    /// Reads that much of whatever comes.
+    pub async fn take(&mut self, bytes: usize) {
+        self.0.read_exact(&mut vec![0; bytes]).await.unwrap();
     }
 
     pub async fn say(&mut self, bytes: impl AsRef<[u8]>) {
