@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http_edge::metrics::count;
 use shared_types::SubscriptionId;
 
 const COMMIT_SECONDS: &str = "line_provider_journal_commit_seconds";
@@ -55,7 +56,7 @@ pub(crate) fn queue_depth(waiting: usize) {
 }
 
 pub(crate) fn head(position: u64, events: usize) {
-    metrics::gauge!(HEAD).set(position_count(position));
+    metrics::gauge!(HEAD).set(count(position));
     metrics::gauge!(EVENTS).set(count(events));
 }
 
@@ -69,15 +70,5 @@ pub(crate) fn given_up() {
 }
 
 pub(crate) fn lag(subscription: SubscriptionId, positions: u64) {
-    metrics::gauge!(LAG, "subscription" => subscription.to_string()).set(position_count(positions));
-}
-
-fn count(number: usize) -> f64 {
-    u32::try_from(number).map_or(f64::INFINITY, f64::from)
-}
-
-/// A gauge is a float; beyond 2^53 it would round, and nobody looks at single positions then.
-fn position_count(position: u64) -> f64 {
-    u32::try_from(position >> 32).map_or(f64::INFINITY, f64::from) * 4_294_967_296.0
-        + f64::from(u32::try_from(position & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+    metrics::gauge!(LAG, "subscription" => subscription.to_string()).set(count(positions));
 }

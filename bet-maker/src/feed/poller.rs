@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http_edge::metrics::count;
 use http_edge::telemetry::chain;
 use tokio::sync::Notify;
 
@@ -119,7 +120,7 @@ impl Poller {
                     self.wake_settler.notify_one();
                 }
                 metrics::gauge!("bet_maker_feed_lag_positions")
-                    .set(gauge(page.head.saturating_sub(position)));
+                    .set(count(page.head.saturating_sub(position)));
                 if position < page.head {
                     return Ok(Round::More);
                 }
@@ -143,7 +144,7 @@ impl Poller {
         match reconciled.await? {
             Reconciled::Going | Reconciled::Outdated => Ok(Round::More),
             Reconciled::Disagrees { events } => {
-                metrics::gauge!("bet_maker_feed_unconfirmed_events").set(gauge(events.unsigned_abs()));
+                metrics::gauge!("bet_maker_feed_unconfirmed_events").set(count(events.unsigned_abs()));
                 tracing::debug!(events, %instance, "line-provider's log leaves events in doubt");
                 Ok(Round::Rest)
             }
@@ -184,13 +185,4 @@ impl Poller {
         }
         Ok(answer.page)
     }
-}
-
-/// A count as a gauge: exact up to 2^53, which no count here reaches.
-#[expect(
-    clippy::as_conversions,
-    reason = "no conversion that cannot fail exists from u64 to f64"
-)]
-fn gauge(count: u64) -> f64 {
-    count as f64
 }
