@@ -24,6 +24,8 @@ pub use limits::{Limits, connections};
 use crate::{docs, health, metrics, middleware::Edge, openapi::Document};
 use line::Timed;
 
+/// Connections that the system keeps until they are taken; the standard library asks for 128.
+const BACKLOG: i32 = 1024;
 /// A client that is refused before its body was read gets this long to take the answer and stop sending.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -59,6 +61,7 @@ where
         .shutdown_timeout(limits.shutdown.as_secs())
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
+    rustix::net::listen(&listener, BACKLOG)?;
     let address = listener.local_addr()?;
     let connection = move || {
         let stopping = stopping.clone();

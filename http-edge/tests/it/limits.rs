@@ -166,7 +166,14 @@ async fn a_stop_answers_what_is_under_way_and_waits_for_nothing_else() {
     let stopping = actix_web::rt::spawn(async move { handle.stop(true).await });
     half.rest().await;
     second_half.rest().await;
-    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    let refused = async {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused)
+        .await
+        .expect("new connections are refused");
     under_way.say("xx").await;
     let answer = under_way.rest().await;
     assert!(
