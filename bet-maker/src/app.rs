@@ -30,8 +30,11 @@ const WRITERS: usize = 2;
 /// Two, so that a large event does not hold up small ones.
 const SETTLERS: usize = 2;
 
-/// What asks for readiness does not wait long.
-const READY_DEADLINE: Duration = Duration::from_secs(2);
+/// Over all migrations at start, for a database that says nothing any more: it has limits for all else.
+const MIGRATE_DEADLINE: Duration = Duration::from_secs(600);
+
+/// What asks for readiness does not wait long, but longer than for a free connection: all in use is not away.
+const READY_DEADLINE: Duration = Duration::from_secs(4);
 
 /// Everything but the socket. Made by [`App::connect`], used up by [`App::run`].
 pub struct App {
@@ -56,7 +59,10 @@ impl App {
         let (done, migrated) = tokio::sync::oneshot::channel();
         // The migrations need a runtime of another kind than actix has.
         thread::spawn(move || done.send(migrate::run(&url)));
-        migrated.await.expect("the thread sends before it ends")?;
+        tokio::time::timeout(MIGRATE_DEADLINE, migrated)
+            .await
+            .map_err(|_| MigrateError::TimedOut(MIGRATE_DEADLINE))?
+            .expect("the thread sends before it ends")?;
 
         let store = Store::new(
             settings.database_url.expose_secret(),
@@ -185,10 +191,7 @@ fn readiness(store: Store, freshness: Arc<Freshness>) -> Readiness {
 }
 
 async fn read_feed(store: &Store) -> Result<FeedState, StoreError> {
-    within(READY_DEADLINE, async {
-        feed::read(&mut *store.connection().await?).await
-    })
-    .await
+    within(READY_DEADLINE, store.work(async |conn| feed::read(conn).await)).await
 }
 
 /// Whether line-provider's log is followed and freshly known.

@@ -6,6 +6,7 @@
 //! [`settlement`].
 
 pub mod app;
+mod batching;
 pub mod config;
 pub mod feed;
 pub mod http;

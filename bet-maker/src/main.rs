@@ -35,7 +35,9 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             bet_maker_database_url,
         }) => {
             let store = Store::new(bet_maker_database_url.expose_secret(), 1);
-            apply::adopt(&mut *store.connection().await?, instance).await?;
+            store
+                .work(async |conn| apply::adopt(conn, instance).await)
+                .await?;
             println!(
                 "Noted. A running bet-maker reads the log of {instance} from its start and then follows it."
             );

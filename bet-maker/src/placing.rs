@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use shared_types::{Bet, BetId};
-use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::batching::{Batches, Queue, Unanswered, queue};
 use crate::feed::Freshness;
 use crate::placement::{PlaceBet, Refusal};
 use crate::store::placements::{self, Answer, Halt, Ticket};
-use crate::store::{Store, StoreError, WORK_DEADLINE, within};
+use crate::store::{Store, StoreError};
 
 const WAITING: usize = 4096;
 /// Also bounds how many fences one transaction holds.
@@ -40,21 +40,16 @@ pub enum PlaceBetError {
     Store(Arc<StoreError>),
 }
 
-struct Waiting {
-    ticket: Ticket,
-    answer: oneshot::Sender<Result<Placed, PlaceBetError>>,
-}
-
 /// Where bets are handed in.
 #[derive(Clone)]
 pub struct Placing {
-    queue: mpsc::Sender<Waiting>,
+    queue: Queue<Ticket, Result<Placed, PlaceBetError>>,
 }
 
 /// Takes bets from the queue into the store; several may share one queue.
 #[derive(Clone)]
 pub struct Writer {
-    queue: Arc<Mutex<mpsc::Receiver<Waiting>>>,
+    batches: Batches<Ticket, Result<Placed, PlaceBetError>>,
     store: Store,
     freshness: Arc<Freshness>,
 }
@@ -62,11 +57,11 @@ pub struct Writer {
 impl Placing {
     /// Makes the queue and a writer for it, to be cloned and run.
     pub fn new(store: Store, freshness: Arc<Freshness>) -> (Self, Writer) {
-        let (sender, queue) = mpsc::channel(WAITING);
+        let (queue, batches) = queue(WAITING, BATCH);
         (
-            Self { queue: sender },
+            Self { queue },
             Writer {
-                queue: Arc::new(Mutex::new(queue)),
+                batches,
                 store,
                 freshness,
             },
@@ -76,61 +71,50 @@ impl Placing {
     /// Returns once the bet is durable, or refused.
     ///
     /// # Errors
-    /// [`PlaceBetError`]. After [`PlaceBetError::Store`] the bet may have been placed if the database broke off
-    /// while committing; repeating the request with its key tells.
+    /// [`PlaceBetError`]. After [`PlaceBetError::Store`] the bet may have been placed, if the database broke off while
+    /// committing or did not answer in time; repeating the request with its key tells.
     pub async fn place_bet(&self, bet: PlaceBet) -> Result<Placed, PlaceBetError> {
         let ticket = Ticket {
             id: BetId::from_uuid(Uuid::now_v7()),
             bet,
         };
-        let (answer, answered) = oneshot::channel();
         self.queue
-            .try_send(Waiting { ticket, answer })
-            .map_err(|_| PlaceBetError::Overloaded)?;
-        // The writer answers every ticket; it is gone only when the process stops.
-        answered.await.unwrap_or(Err(PlaceBetError::Overloaded))
+            .ask(ticket)
+            .await
+            .unwrap_or_else(|unanswered| Err(unanswered.into()))
+    }
+}
+
+impl From<Unanswered> for PlaceBetError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Full => Self::Overloaded,
+            Unanswered::Late => Self::Store(Arc::new(StoreError::TimedOut)),
+        }
     }
 }
 
 impl Writer {
     /// Works until the last [`Placing`] is gone.
     pub async fn run(self) {
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            // Held while waiting: the writers take turns, and whoever waits longest takes all that came.
-            if self.queue.lock().await.recv_many(&mut batch, BATCH).await == 0 {
-                return;
-            }
-            let (tickets, answers): (Vec<_>, Vec<_>) = batch
-                .drain(..)
-                .map(|Waiting { ticket, answer }| (ticket, answer))
-                .unzip();
+        while let Some((tickets, askers)) = self.batches.next().await {
             metrics::histogram!("bet_maker_placement_batch_size")
                 .record(u32::try_from(tickets.len()).unwrap_or(u32::MAX));
             match self.place(&tickets).await {
-                Ok(decided) => {
-                    for (answer, decided) in answers.into_iter().zip(decided) {
-                        // Nobody waits any more where the client hung up; the bet stands.
-                        let _ = answer.send(result(decided));
-                    }
-                }
+                Ok(decided) => askers.answer(decided.into_iter().map(result)),
                 Err(error) => {
                     let error = Arc::new(error);
-                    for answer in answers {
-                        let _ = answer.send(Err(PlaceBetError::Store(Arc::clone(&error))));
-                    }
+                    askers.answer_all(|| Err(PlaceBetError::Store(Arc::clone(&error))));
                 }
             }
         }
     }
 
     async fn place(&self, tickets: &[Ticket]) -> Result<Vec<Answer>, StoreError> {
-        within(WORK_DEADLINE, async {
-            let mut conn = self.store.connection().await?;
-            let fresh_generation = || self.freshness.fresh_generation(Instant::now());
-            placements::place(&mut conn, tickets, fresh_generation).await
-        })
-        .await
+        let fresh_generation = || self.freshness.fresh_generation(Instant::now());
+        self.store
+            .work(async |conn| placements::place(conn, tickets, fresh_generation).await)
+            .await
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use http_edge::telemetry::chain;
 use tokio::sync::Notify;
 
+use crate::store::Store;
 use crate::store::settlements::{Chunk, SettleError, settle_chunk};
-use crate::store::{Store, StoreError, WORK_DEADLINE};
 
 /// Large enough that the statements' fixed cost vanishes, small enough that a newer result waits only shortly.
 const CHUNK: u16 = 20_000;
@@ -66,16 +66,8 @@ impl Settler {
     }
 
     async fn settle_chunk(&self, spared: &[String]) -> Result<Option<Chunk>, SettleError> {
-        let unknown = |source| SettleError {
-            event_id: None,
-            source,
-        };
-        let work = async {
-            let mut conn = self.store.connection().await.map_err(unknown)?;
-            settle_chunk(&mut conn, CHUNK, spared).await
-        };
-        tokio::time::timeout(WORK_DEADLINE, work)
+        self.store
+            .work(async |conn| settle_chunk(conn, CHUNK, spared).await)
             .await
-            .unwrap_or(Err(unknown(StoreError::TimedOut)))
     }
 }

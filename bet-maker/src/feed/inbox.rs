@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use shared_types::Change;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::Notify;
 
 use super::apply::{self, Received};
-use crate::store::{Store, StoreError, WORK_DEADLINE, within};
+use crate::batching::{Batches, Queue, Unanswered, queue};
+use crate::store::{Store, StoreError};
 
 const WAITING: usize = 1024;
 const BATCH: usize = 128;
@@ -23,20 +24,15 @@ pub enum InboxError {
     Store(Arc<StoreError>),
 }
 
-struct Letter {
-    change: Change,
-    answer: oneshot::Sender<Result<(), InboxError>>,
-}
-
 /// Where callbacks hand in their changes.
 #[derive(Clone)]
 pub struct Inbox {
-    letters: mpsc::Sender<Letter>,
+    letters: Queue<Change, Result<(), InboxError>>,
 }
 
 /// The other end of an [`Inbox`], to be run.
 pub struct Clerk {
-    letters: mpsc::Receiver<Letter>,
+    letters: Batches<Change, Result<(), InboxError>>,
     store: Store,
     wake_settler: Arc<Notify>,
     wake_poller: Arc<Notify>,
@@ -46,11 +42,11 @@ impl Inbox {
     /// Makes the inbox and the clerk that empties it, waking the settler when results come and the poller when
     /// the history does not fit.
     pub fn new(store: Store, wake_settler: Arc<Notify>, wake_poller: Arc<Notify>) -> (Self, Clerk) {
-        let (sender, letters) = mpsc::channel(WAITING);
+        let (queue, batches) = queue(WAITING, BATCH);
         (
-            Self { letters: sender },
+            Self { letters: queue },
             Clerk {
-                letters,
+                letters: batches,
                 store,
                 wake_settler,
                 wake_poller,
@@ -63,47 +59,46 @@ impl Inbox {
     /// # Errors
     /// [`InboxError`]: the change must come again.
     pub async fn hand_in(&self, change: Change) -> Result<(), InboxError> {
-        let (answer, answered) = oneshot::channel();
         self.letters
-            .try_send(Letter { change, answer })
-            .map_err(|_| InboxError::Full)?;
-        // The clerk answers every letter; it is gone only when the process stops.
-        answered.await.unwrap_or(Err(InboxError::Full))
+            .ask(change)
+            .await
+            .unwrap_or_else(|unanswered| Err(unanswered.into()))
+    }
+}
+
+impl From<Unanswered> for InboxError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Full => Self::Full,
+            Unanswered::Late => Self::Store(Arc::new(StoreError::TimedOut)),
+        }
     }
 }
 
 impl Clerk {
     /// Works until the last inbox is gone.
-    pub async fn run(mut self) {
-        let mut letters = Vec::with_capacity(BATCH);
-        while self.letters.recv_many(&mut letters, BATCH).await > 0 {
-            let (changes, answers): (Vec<_>, Vec<_>) = letters
-                .drain(..)
-                .map(|Letter { change, answer }| (change, answer))
-                .unzip();
+    pub async fn run(self) {
+        while let Some((changes, askers)) = self.letters.next().await {
             let instances: Vec<_> = changes.iter().map(|change| change.instance).collect();
-            let received = self
-                .receive(changes)
-                .await
-                .map_err(|error| InboxError::Store(Arc::new(error)));
-            for (instance, answer) in instances.into_iter().zip(answers) {
-                let result = match &received {
-                    Ok(received) if received.followed == Some(instance) => Ok(()),
-                    Ok(_) => Err(InboxError::NotFollowing),
-                    Err(error) => Err(error.clone()),
-                };
-                // A sender that hung up hears nothing; the change is durable all the same.
-                let _ = answer.send(result);
+            match self.receive(changes).await {
+                Ok(received) => askers.answer(instances.into_iter().map(|instance| {
+                    let is_followed = received.followed == Some(instance);
+                    is_followed.then_some(()).ok_or(InboxError::NotFollowing)
+                })),
+                Err(error) => {
+                    let error = Arc::new(error);
+                    askers.answer_all(|| Err(InboxError::Store(Arc::clone(&error))));
+                }
             }
         }
     }
 
     async fn receive(&self, changes: Vec<Change>) -> Result<Received, StoreError> {
         let asked = changes.len();
-        let received = within(WORK_DEADLINE, async {
-            apply::receive(&mut *self.store.connection().await?, changes).await
-        })
-        .await?;
+        let received = self
+            .store
+            .work(async |conn| apply::receive(conn, changes).await)
+            .await?;
         metrics::counter!("bet_maker_callback_changes_total").increment(asked.try_into().unwrap_or(u64::MAX));
         if received.merged.due {
             self.wake_settler.notify_one();

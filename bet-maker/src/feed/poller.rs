@@ -13,7 +13,7 @@ use super::apply::{self, Read, Reconciled};
 use super::client::{CallError, LineProvider};
 use super::history::{self, Break, continued, reaches};
 use crate::store::feed::{Bookmark, FeedState, Suspension};
-use crate::store::{Store, StoreError, WORK_DEADLINE, feed, within};
+use crate::store::{Store, StoreError, feed};
 
 /// Clocks further apart than this are worth a word: a bet near the deadline is judged by the database's.
 const CLOCK_ALARM_S: f64 = 0.25;
@@ -83,10 +83,7 @@ impl Poller {
 
     async fn round(&self) -> Result<Round, RoundError> {
         let asked_at = Instant::now();
-        let state = within(WORK_DEADLINE, async {
-            feed::read(&mut *self.store.connection().await?).await
-        })
-        .await?;
+        let state = self.store.work(async |conn| feed::read(conn).await).await?;
         metrics::gauge!("bet_maker_feed_suspended").set(if state.suspension.is_some() { 1.0 } else { 0.0 });
         match &state.suspension {
             None => self.follow(&state, asked_at).await,
@@ -106,10 +103,8 @@ impl Poller {
             Ok(changes) => changes,
             Err(broken) => return self.suspend(state, &page, broken).await,
         };
-        let followed = within(WORK_DEADLINE, async {
-            apply::follow(&mut *self.store.connection().await?, state, &bookmark, changes).await
-        });
-        match followed.await? {
+        let follow = async |conn: &mut _| apply::follow(conn, state, &bookmark, changes).await;
+        match self.store.work(follow).await? {
             Read::Outdated => Ok(Round::More),
             Read::Contradicted(broken) => {
                 tracing::error!(reason = %broken, "acceptance of bets is suspended");
@@ -137,11 +132,9 @@ impl Poller {
             Err(broken) => return self.suspend(state, &page, broken).await,
         };
         let instance = page.instance;
-        let reconciled = within(WORK_DEADLINE, async {
-            let mut conn = self.store.connection().await?;
-            apply::reconcile(&mut conn, state, suspension, changes, page.head).await
-        });
-        match reconciled.await? {
+        let reconcile =
+            async |conn: &mut _| apply::reconcile(conn, state, suspension, changes, page.head).await;
+        match self.store.work(reconcile).await? {
             Reconciled::Going | Reconciled::Outdated => Ok(Round::More),
             Reconciled::Disagrees { events } => {
                 metrics::gauge!("bet_maker_feed_unconfirmed_events").set(count(events.unsigned_abs()));
@@ -167,11 +160,9 @@ impl Poller {
             return Err(RoundError::Page(broken));
         }
         tracing::error!(reason = %broken, "acceptance of bets is suspended");
-        within(WORK_DEADLINE, async {
-            let mut conn = self.store.connection().await?;
-            apply::suspend(&mut conn, state, page.instance, &broken).await
-        })
-        .await?;
+        self.store
+            .work(async |conn| apply::suspend(conn, state, page.instance, &broken).await)
+            .await?;
         Ok(Round::Rest)
     }
 

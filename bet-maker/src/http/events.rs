@@ -50,15 +50,10 @@ pub async fn get_event(
     state: web::Data<State>,
     id: ApiPath<EventId, GetEventCodes>,
 ) -> Result<Found<Event>, Fail<GetEventCodes>> {
-    Ok(Found::<Event>::new(&find(&state, &id.0).await?))
-}
-
-async fn find(state: &State, id: &EventId) -> Result<Event, Problem> {
-    let event = state
-        .store
-        .read(async |conn| events::find(conn, id).await)
-        .await?;
-    event.ok_or_else(|| Problem::new(&codes::EVENT_NOT_FOUND))
+    let query = async |conn: &mut AsyncPgConnection| events::find(conn, &id.0).await;
+    let event = state.store.read(query).await.map_err(Problem::from)?;
+    let event = event.ok_or_else(|| Problem::new(&codes::EVENT_NOT_FOUND))?;
+    Ok(Found::<Event>::new(&event))
 }
 
 /// Bets added up. Amounts are decimal strings with two places; sums may exceed what one bet can hold.
@@ -116,9 +111,12 @@ pub async fn get_exposure(
     state: web::Data<State>,
     id: ApiPath<EventId, GetEventCodes>,
 ) -> Result<Found<Exposure>, Fail<GetEventCodes>> {
-    let event = find(&state, &id.0).await?;
-    let query = async |conn: &mut AsyncPgConnection| events::exposure(conn, &event.id).await;
+    let query = async |conn: &mut AsyncPgConnection| match events::find(conn, &id.0).await? {
+        Some(_) => events::exposure(conn, &id.0).await.map(Some),
+        None => Ok(None),
+    };
     let lines = state.store.read(query).await.map_err(Problem::from)?;
+    let lines = lines.ok_or_else(|| Problem::new(&codes::EVENT_NOT_FOUND))?;
     let of = |status: BetStatus| Sums::of(lines.iter().filter(move |line| line.status == status));
     let by_status = SumsByStatus {
         pending: of(BetStatus::Pending),
@@ -127,7 +125,7 @@ pub async fn get_exposure(
         void: of(BetStatus::Void),
     };
     let exposure = Exposure {
-        event_id: event.id,
+        event_id: id.0,
         total: Sums::of(lines.iter()),
         by_status,
     };

@@ -28,12 +28,12 @@ use futures_util::FutureExt as _;
 const WORK_SESSION: &str = "set statement_timeout = '20s'; set lock_timeout = '5s'; \
      set idle_in_transaction_session_timeout = '10s'; set timezone = 'UTC'";
 /// Reading is for anybody, so that it gets less.
-const READ_SESSION: &str =
-    "set statement_timeout = '5s'; set default_transaction_read_only = on; set timezone = 'UTC'";
+const READ_SESSION: &str = "set statement_timeout = '5s'; set lock_timeout = '5s'; set idle_in_transaction_session_timeout = '5s'; \
+     set default_transaction_read_only = on; set timezone = 'UTC'";
 
 /// Over all that one unit of work asks of the database. Its own limits end sooner while it answers at all; this one
 /// is for a host that froze, or a network that swallows packets.
-pub const WORK_DEADLINE: Duration = Duration::from_secs(25);
+const WORK_DEADLINE: Duration = Duration::from_secs(25);
 /// As [`WORK_DEADLINE`], for reading.
 const READ_DEADLINE: Duration = Duration::from_secs(8);
 
@@ -76,13 +76,13 @@ impl From<PoolError> for StoreError {
 ///
 /// # Errors
 /// [`StoreError::TimedOut`], or what the work ends with.
-pub async fn within<T>(
+pub async fn within<T, E: From<StoreError>>(
     limit: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     tokio::time::timeout(limit, work)
         .await
-        .unwrap_or(Err(StoreError::TimedOut))
+        .unwrap_or_else(|_| Err(StoreError::TimedOut.into()))
 }
 
 /// Connections to one database, some for work and some for reading: reading, however much of it, must not keep bets
@@ -109,6 +109,20 @@ impl Store {
     /// [`StoreError::Busy`] or [`StoreError::Unavailable`] when none can be had within three seconds.
     pub async fn connection(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
         Ok(self.work.get().await?)
+    }
+
+    /// Places, settles, or follows: one unit of work under [one deadline](WORK_DEADLINE).
+    ///
+    /// # Errors
+    /// As [`Store::connection`]; [`StoreError::TimedOut`]; what `unit` ends with.
+    pub async fn work<T, E: From<StoreError>>(
+        &self,
+        unit: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        within(WORK_DEADLINE, async {
+            unit(&mut *self.connection().await?).await
+        })
+        .await
     }
 
     /// Reads, on a connection that can do nothing else.

@@ -61,12 +61,18 @@ pub struct SettleError {
     pub source: StoreError,
 }
 
-impl From<diesel::result::Error> for SettleError {
-    fn from(error: diesel::result::Error) -> Self {
+impl From<StoreError> for SettleError {
+    fn from(source: StoreError) -> Self {
         Self {
             event_id: None,
-            source: error.into(),
+            source,
         }
+    }
+}
+
+impl From<diesel::result::Error> for SettleError {
+    fn from(error: diesel::result::Error) -> Self {
+        StoreError::from(error).into()
     }
 }
 

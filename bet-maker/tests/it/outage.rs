@@ -8,7 +8,8 @@ use test_support::{Postgres, PostgresBuilder, TestDatabase, wait_until};
 
 use crate::harness::{Books, History, PATIENCE, Provider, Signed, TestApp, problem};
 
-async fn app_on(server: PostgresBuilder) -> (Postgres, TestApp) {
+/// An app on a Postgres of its own, where `final` is open.
+pub async fn app_on(server: PostgresBuilder) -> (Postgres, TestApp) {
     let postgres = server.start().unwrap();
     let mut history = History::new();
     history.create("final", "1.85");

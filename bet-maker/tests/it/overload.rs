@@ -20,8 +20,8 @@ fn store() -> Store {
     Store::new("postgres://nobody@nowhere.invalid/none", 1)
 }
 
-#[test]
-fn a_bet_beyond_the_queue_is_refused_at_once() {
+#[actix_rt::test]
+async fn a_bet_beyond_the_queue_is_refused_at_once() {
     let (placing, _writer) = Placing::new(store(), Arc::new(Freshness::new(Duration::from_secs(1))));
     let bet = PlaceBet {
         event_id: "final".parse().unwrap(),
@@ -41,8 +41,8 @@ fn a_bet_beyond_the_queue_is_refused_at_once() {
     assert_eq!(Problem::from(refused).code().name, "overloaded");
 }
 
-#[test]
-fn a_callback_beyond_the_inbox_is_refused_at_once() {
+#[actix_rt::test]
+async fn a_callback_beyond_the_inbox_is_refused_at_once() {
     let wake = Arc::new(Notify::new());
     let (inbox, _clerk) = Inbox::new(store(), wake.clone(), wake);
     let change = History::new().create("final", "1.85");

@@ -1,10 +1,13 @@
 //! `store::schema` against the migrated database, and migrations by several replicas at once.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::time::Duration;
 
+use bet_maker::store::migrate::{self, MigrateError};
 use test_support::TestDatabase;
 
-use crate::harness::{Books, database, migrated};
+use crate::harness::{Books, PATIENCE, database, migrated};
 
 const SOURCE: &str = include_str!("../../src/store/schema.rs");
 
@@ -81,4 +84,26 @@ async fn the_database_refuses_what_no_code_may_write() {
         let (_, message) = books.refused(sql).await;
         assert!(message.contains(&format!("\"{constraint}\"")), "{sql}: {message}");
     }
+}
+
+#[actix_rt::test]
+async fn a_replica_that_hangs_in_a_migration_is_not_waited_for_without_end() {
+    let database = TestDatabase::empty().await;
+    let hanging = Books::open(database.url()).await;
+    hanging.run("select pg_advisory_lock(1112756557, 1)").await;
+    let url = database.url().to_owned();
+    let (done, ended) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || done.send(migrate::run_in_turn(&url, Duration::from_millis(300))));
+    let ended = tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(MigrateError::NoTurn { .. })), "{ended:?}");
+    drop(hanging);
+    migrated(database.url().to_owned()).await.unwrap();
+}
+
+#[actix_rt::test]
+async fn a_database_that_says_nothing_is_not_migrated_without_end() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://nobody@{}/none", silent.local_addr().unwrap());
+    let ended = tokio::time::timeout(PATIENCE, migrated(url)).await.unwrap();
+    assert!(matches!(ended, Err(MigrateError::Unreachable(_))), "{ended:?}");
 }

@@ -124,6 +124,11 @@ impl TestApp {
         self.running.await.unwrap();
     }
 
+    /// For clients that speak TCP.
+    pub fn address(&self) -> &str {
+        self.client.base().strip_prefix("http://").unwrap()
+    }
+
     pub async fn place(&self, body: &Value) -> Response {
         self.client.post("/bets", body).await
     }

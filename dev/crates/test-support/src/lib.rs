@@ -55,5 +55,5 @@ mod service;
 pub use database::{TEST_POSTGRES_URL, TestDatabase, ensure_database, with_database};
 pub use http::{Client, Response, TimedOut, poll_until, wait_until};
 pub use log::last_lines;
-pub use postgres::{Builder as PostgresBuilder, Durability, Postgres};
+pub use postgres::{Builder as PostgresBuilder, Durability, Frozen, Postgres};
 pub use service::{Builder as ServiceBuilder, Service, reachable};

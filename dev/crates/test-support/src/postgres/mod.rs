@@ -8,6 +8,7 @@ mod account;
 mod binaries;
 mod builder;
 mod folder;
+mod frozen;
 
 use std::fs::File;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -25,6 +26,7 @@ use account::Account;
 use folder::Folder;
 
 pub use builder::{Builder, Durability};
+pub use frozen::Frozen;
 
 /// Recovery of a kept folder may take long; a server that is simply wrong ends by itself.
 const START_PATIENCE: Duration = Duration::from_secs(300);
@@ -109,6 +111,14 @@ impl Postgres {
         if let Some(mut server) = self.server.take() {
             server.kill();
         }
+    }
+
+    /// SIGSTOP to the server and all its sessions, until the answer is dropped: a host that hangs.
+    ///
+    /// # Errors
+    /// It does not run, or `sh` cannot be started.
+    pub fn freeze(&self) -> Result<Frozen> {
+        Frozen::new(self.pid().context("Postgres does not run")?)
     }
 
     /// Starts again with the same data, URL and settings; stops the server first if it runs.
