@@ -1,13 +1,16 @@
 //! The whole service without a socket: everything is built from settings and a clock, then runs on a listener.
 //!
 //! Order at the end: no new connections, requests under way answered, delivery wound up, cursors saved, the
-//! writer's queue carried out, the journal closed. When the journal fails, none of that: the process must end.
+//! writer's queue carried out, the journal closed. When the journal fails, none of that: the process must end. Nor does
+//! a disk that hangs keep it from ending: what was acknowledged is safe whenever it ends.
 
 use std::future::Future;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
+use futures_util::FutureExt as _;
 use http_edge::{Dependency, OperatorToken, Readiness, server};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
@@ -22,6 +25,11 @@ use crate::journal::{Journal, JournalError, Log};
 use crate::metrics;
 use crate::subscription::board::Board;
 use crate::writer::{ReadModels, Writer, WriterThread};
+
+/// Over everything that the end consists of.
+const END_WITHIN: Duration = Duration::from_secs(28);
+/// A batch takes milliseconds; a disk that needs longer hangs.
+const BATCH_HANGS_AFTER: Duration = Duration::from_secs(5);
 
 /// The service, opened and not yet serving.
 pub struct App {
@@ -40,6 +48,8 @@ pub enum RunError {
     Journal(#[source] JournalError),
     #[error("the thread named {0} panicked")]
     Panicked(&'static str),
+    #[error("the end took longer than {} s, as with a disk that hangs", END_WITHIN.as_secs())]
+    Hangs,
     #[error("cannot serve HTTP")]
     Http(#[source] std::io::Error),
 }
@@ -117,26 +127,35 @@ impl App {
             tokio::spawn(self.deadline_finisher().run(is_stopping));
         }
         tracing::info!("listening on http://{address}");
+        let (writer_ended, delivery_ended) = (self.writer_ended.shared(), delivery_ended.shared());
         let ended = tokio::select! {
             () = stop => Ended::Told,
-            _ = self.writer_ended => Ended::Writer,
-            _ = delivery_ended => Ended::Delivery,
+            _ = writer_ended.clone() => Ended::Writer,
+            _ = delivery_ended.clone() => Ended::Delivery,
             served = &mut serving => Ended::Http(served.unwrap_or(Ok(()))),
         };
         stopping.send_replace(true);
         let is_orderly = matches!(ended, Ended::Told);
-        server_handle.stop(is_orderly).await;
-        blocking(move || delivery.stop()).await;
-        self.writer.stop().await;
-        let writer_thread = self.writer_thread;
-        let written = blocking(move || writer_thread.join()).await;
+        let end = async {
+            server_handle.stop(is_orderly).await;
+            delivery.stop();
+            let _ = delivery_ended.await;
+            self.writer.stop().await;
+            let _ = writer_ended.await;
+        };
+        if tokio::time::timeout(END_WITHIN, end).await.is_err() {
+            return Err(RunError::Hangs);
+        }
+        // Both threads have ended, or are about to.
+        delivery.join();
+        let written = self.writer_thread.join();
         tracing::info!("stopped");
         match (written, ended) {
-            (Some(Ok(Err(error))), _) => Err(RunError::Journal(error)),
-            (Some(Err(_)) | None, _) => Err(RunError::Panicked("journal-writer")),
+            (Ok(Err(error)), _) => Err(RunError::Journal(error)),
+            (Err(_), _) => Err(RunError::Panicked("journal-writer")),
             (_, Ended::Delivery) => Err(RunError::Panicked("delivery")),
             (_, Ended::Http(Err(error))) => Err(RunError::Http(error)),
-            (Some(Ok(Ok(()))), Ended::Told | Ended::Writer | Ended::Http(Ok(()))) => Ok(()),
+            (Ok(Ok(())), Ended::Told | Ended::Writer | Ended::Http(Ok(()))) => Ok(()),
         }
     }
 
@@ -157,6 +176,7 @@ impl App {
             catalogue,
             board,
             log,
+            waiting: http::places_to_wait(),
             stopping,
         });
         let token = Data::new(OperatorToken::new(&self.settings.operator_token));
@@ -181,9 +201,12 @@ impl App {
 
 fn readiness(writer: Writer, delivery: Pulse, log: Arc<Log>) -> Readiness {
     Readiness::new(move || {
-        let journal = match writer.is_running() {
-            true => Dependency::up().with_detail(format!("at position {}", log.head())),
-            false => Dependency::down("it cannot be written any more"),
+        let journal = match (writer.is_running(), writer.busy_for()) {
+            (false, _) => Dependency::down("it cannot be written any more"),
+            (true, Some(busy)) if busy >= BATCH_HANGS_AFTER => {
+                Dependency::down(format!("it has been written for {} s", busy.as_secs()))
+            }
+            (true, _) => Dependency::up().with_detail(format!("at position {}", log.head())),
         };
         let delivery = match delivery.is_running() {
             true => Dependency::up(),
@@ -191,9 +214,4 @@ fn readiness(writer: Writer, delivery: Pulse, log: Arc<Log>) -> Readiness {
         };
         async { [("journal", journal), ("delivery", delivery)].into() }
     })
-}
-
-/// Waits for a thread without holding up the runtime; `None` where the waiting itself panicked.
-async fn blocking<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(wait).await.ok()
 }

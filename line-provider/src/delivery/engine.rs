@@ -29,6 +29,8 @@ use crate::writer::Writer;
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How long attempts under way may take to end when the service stops; the rest is made again after the start.
 const DRAIN: Duration = Duration::from_secs(3);
+/// How long the cursors may take then; what is not saved is sent again.
+const SAVE_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) struct Engine {
     log: Arc<Log>,
@@ -87,7 +89,12 @@ impl Engine {
             );
         }
         let cursors: Vec<_> = self.unsaved().collect();
-        self.writer.save_cursors(cursors).await;
+        let saved = tokio::time::timeout(SAVE_WITHIN, self.writer.save_cursors(cursors));
+        if saved.await.is_err() {
+            tracing::warn!(
+                "the journal is not written in time: callbacks since the last save are made again"
+            );
+        }
     }
 
     fn look_at_board(&mut self) {

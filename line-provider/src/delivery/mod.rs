@@ -64,9 +64,13 @@ impl Delivery {
         Pulse(self.stopping.clone())
     }
 
-    /// Ends the thread: attempts under way may end within seconds, then every cursor is saved.
-    pub fn stop(self) {
+    /// Tells the thread to end: attempts under way may end within seconds, then every cursor is saved.
+    pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// Waits until the thread has ended.
+    pub fn join(self) {
         if self.thread.join().is_err() {
             tracing::error!("the delivery thread panicked");
         }

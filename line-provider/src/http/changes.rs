@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data};
-use http_edge::{ApiQuery, Fail, Found, PageLimit};
+use http_edge::{ApiQuery, Fail, Found, PageLimit, Problem};
 use paperclip::actix::{
     Apiv2Schema, OperationModifier, api_v2_operation,
     web::{ServiceConfig, get, resource},
@@ -16,10 +16,10 @@ use paperclip::v2::{
 };
 use serde::{Deserialize, Deserializer};
 use shared_types::ChangesPage;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::Services;
-use super::codes::ListChangesCodes;
+use super::codes::{ListChangesCodes, OVERLOADED};
 use crate::journal::{Log, Logged};
 
 /// Lets a reader measure how far its clock is from ours.
@@ -90,7 +90,7 @@ async fn list_changes(
     let wait = Duration::from_millis(wait_ms.unwrap_or_default().0.into());
     let log = &services.log;
     if log.head() == after && !wait.is_zero() {
-        let mut waiting = Waiting::new(&services);
+        let mut waiting = Waiting::new(&services)?;
         // Late, stopping, or something new: the answer is the same page of what there is.
         let _ = tokio::time::timeout(wait, waiting.until_beyond(after)).await;
     }
@@ -116,18 +116,25 @@ fn page(log: &Log, after: u64, changes: &[Arc<Logged>]) -> Bytes {
     body.into()
 }
 
-/// Waits for the log to grow, or for the service to stop.
+/// Waits for the log to grow, or for the service to stop, and takes up a place meanwhile.
 pub(super) struct Waiting {
+    _place: OwnedSemaphorePermit,
     head: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Waiting {
-    pub(super) fn new(services: &Services) -> Self {
-        Self {
+    /// # Errors
+    /// 503 `overloaded` when too many wait already.
+    pub(super) fn new(services: &Services) -> Result<Self, Problem> {
+        let place = Arc::clone(&services.waiting)
+            .try_acquire_owned()
+            .map_err(|_| Problem::new(&OVERLOADED).retry_after(1))?;
+        Ok(Self {
+            _place: place,
             head: services.log.watch(),
             stopping: services.stopping.clone(),
-        }
+        })
     }
 
     pub(super) async fn until_beyond(&mut self, position: u64) {

@@ -50,7 +50,7 @@ pub const SUBSCRIPTION_EXISTS: Code = Code::new(
 pub const OVERLOADED: Code = Code::new(
     "overloaded",
     StatusCode::SERVICE_UNAVAILABLE,
-    "Too many commands are waiting; nothing was done. Send it again after a second.",
+    "Too much waits already; nothing was done. Send it again after a second.",
 );
 pub const JOURNAL_UNAVAILABLE: Code = Code::new(
     "journal_unavailable",
@@ -71,8 +71,8 @@ route_codes! {
         EVENT_NOT_FOUND, http_edge::codes::INVALID_FIELD, http_edge::codes::PRECONDITION_FAILED,
         EVENT_NOT_FINISHED, OVERLOADED, JOURNAL_UNAVAILABLE,
     ];
-    pub ListChangesCodes = [JOURNAL_UNAVAILABLE];
-    pub StreamChangesCodes = [http_edge::codes::INVALID_HEADER, AHEAD_OF_LOG];
+    pub ListChangesCodes = [OVERLOADED, JOURNAL_UNAVAILABLE];
+    pub StreamChangesCodes = [http_edge::codes::INVALID_HEADER, AHEAD_OF_LOG, OVERLOADED];
     pub SubscribeCodes = [http_edge::codes::INVALID_FIELD, OVERLOADED, JOURNAL_UNAVAILABLE];
     pub ListSubscriptionsCodes = [http_edge::codes::INVALID_CURSOR, JOURNAL_UNAVAILABLE];
     pub GetSubscriptionCodes = [SUBSCRIPTION_NOT_FOUND, JOURNAL_UNAVAILABLE];
@@ -121,7 +121,7 @@ impl<R: std::error::Error + Into<Problem>> From<WriterError<R>> for Problem {
         match error {
             WriterError::Refused(refusal) => refusal.into(),
             WriterError::Overloaded => Problem::new(&OVERLOADED).retry_after(1),
-            WriterError::Stopped => Problem::new(&JOURNAL_UNAVAILABLE).retry_after(1),
+            WriterError::Late | WriterError::Stopped => Problem::new(&JOURNAL_UNAVAILABLE).retry_after(1),
         }
     }
 }

@@ -11,7 +11,7 @@ mod subscriptions;
 use std::sync::Arc;
 
 use paperclip::actix::web::ServiceConfig;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use openapi::document;
 
@@ -21,6 +21,15 @@ use crate::journal::Log;
 use crate::subscription::board::Board;
 use crate::writer::Writer;
 
+/// How many may wait for changes at once, by long poll or by stream, where that many connections are taken at all.
+const WAITING: usize = 2000;
+
+/// Places for those who wait for changes.
+pub fn places_to_wait() -> Arc<Semaphore> {
+    let half = http_edge::server::connections() / 2;
+    Arc::new(Semaphore::new(WAITING.min(half)))
+}
+
 /// What handlers work with.
 #[derive(Clone)]
 pub struct Services {
@@ -29,6 +38,8 @@ pub struct Services {
     pub catalogue: Arc<Catalogue>,
     pub board: Arc<Board>,
     pub log: Arc<Log>,
+    /// Places for those who wait for changes: most connections are for others.
+    pub waiting: Arc<Semaphore>,
     /// Turns true when the service stops, so that nobody waits any longer.
     pub stopping: watch::Receiver<bool>,
 }

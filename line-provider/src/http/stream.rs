@@ -98,7 +98,7 @@ async fn stream_changes(
     }
     let feed = Feed {
         log: Arc::clone(&services.log),
-        waiting: Waiting::new(&services),
+        waiting: Waiting::new(&services)?,
         after,
     };
     Ok(EventStream::new(stream::try_unfold(feed, Feed::next)))

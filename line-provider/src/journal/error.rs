@@ -32,6 +32,9 @@ pub enum JournalError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The disk hangs, or too many ask for old changes.
+    #[error("the journal was not read in time")]
+    Late,
     /// The thread that reads the journal has ended.
     #[error("the journal is closed")]
     Closed,

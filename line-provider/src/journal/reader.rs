@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use diesel::prelude::*;
 use shared_types::Instance;
@@ -17,6 +18,8 @@ use super::record::{Logged, Row, signed};
 use super::schema::changes;
 
 const QUEUE: usize = 256;
+/// Over waiting for one's turn and reading.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 type Changes = Vec<Arc<Logged>>;
 
@@ -51,8 +54,11 @@ impl Reader {
             .name("journal-reader".to_owned())
             .spawn(move || {
                 while let Some(request) = received.blocking_recv() {
+                    if request.reply.is_closed() {
+                        continue;
+                    }
                     let found = read(&mut connection, &file, instance, request.after, request.limit);
-                    // Whoever asked may have gone.
+                    // Whoever asked may have gone meanwhile.
                     let _ = request.reply.send(found);
                 }
             })
@@ -63,15 +69,18 @@ impl Reader {
     /// Up to `limit` changes after that position.
     ///
     /// # Errors
-    /// As [`Reader::open`]; [`JournalError::Closed`] where the reading thread has ended.
+    /// As [`Reader::open`]; [`JournalError::Late`]; [`JournalError::Closed`] where the reading thread has ended.
     pub(super) async fn read(&self, after: u64, limit: usize) -> Result<Changes, JournalError> {
         let (reply, answer) = oneshot::channel();
         let request = Request { after, limit, reply };
-        self.requests
-            .send(request)
+        let read = async {
+            let sent = self.requests.send(request).await;
+            sent.map_err(|_| JournalError::Closed)?;
+            answer.await.map_err(|_| JournalError::Closed)?
+        };
+        tokio::time::timeout(READ_WITHIN, read)
             .await
-            .map_err(|_| JournalError::Closed)?;
-        answer.await.map_err(|_| JournalError::Closed)?
+            .unwrap_or(Err(JournalError::Late))
     }
 }
 

@@ -100,6 +100,9 @@ pub enum WriterError<R: std::error::Error> {
     /// The queue is full; nothing was decided.
     #[error("too many commands are waiting")]
     Overloaded,
+    /// The journal is being written for too long; whether the command was carried out, or will be, is not known.
+    #[error("the journal is not written in time")]
+    Late,
     /// The writer has stopped; whether the command was carried out is not known.
     #[error("the journal is not being written any more")]
     Stopped,

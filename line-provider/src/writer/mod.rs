@@ -1,7 +1,8 @@
 //! The writer: one thread that decides every command and owns the journal.
 //!
-//! Commands wait in a bounded queue. The thread takes what waits (up to 256), decides it in order, writes the
-//! outcome in one commit, and only then shows it: to the catalogue and the board, to the log, to whoever asked.
+//! Commands wait in a bounded queue. The thread takes what waits (up to 256), leaves out what nobody waits for any more,
+//! decides the rest in order, writes the outcome in one commit, and only then shows it: to the catalogue and the board,
+//! to the log, to whoever asked.
 //! So no two decisions race, positions have no gaps, and nothing visible can vanish in a crash. The first write
 //! that fails ends the writer for good: what the disk holds is unknown until the journal is opened again.
 
@@ -10,11 +11,11 @@ mod truth;
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_edge::Traceparent;
 use shared_types::SubscriptionId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use command::{
     Effect, EventAnswer, EventCommand, EventRefusal, SubscriptionAnswer, SubscriptionCommand,
@@ -33,6 +34,8 @@ use truth::{Batch, Truth};
 const QUEUE: usize = 1024;
 /// Commands that share one commit.
 const BATCH: usize = 256;
+/// How long a client waits for the disk.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where the writer shows what has become durable.
 #[derive(Clone)]
@@ -46,6 +49,8 @@ pub struct ReadModels {
 #[derive(Clone, Debug)]
 pub struct Writer {
     queue: mpsc::Sender<Command>,
+    /// Since when the batch under way is carried out.
+    busy_since: watch::Receiver<Option<Instant>>,
 }
 
 /// The thread; it ends with the journal closed, or with the error that ended it.
@@ -61,6 +66,7 @@ impl Writer {
         ended: oneshot::Sender<()>,
     ) -> (Self, WriterThread) {
         let (queue, commands) = mpsc::channel(QUEUE);
+        let (busy, busy_since) = watch::channel(None);
         let truth = Truth::new(contents);
         read_models.catalogue.put(truth.entries());
         let decider = Decider {
@@ -68,6 +74,7 @@ impl Writer {
             truth,
             clock,
             read_models,
+            busy,
         };
         let running = thread::Builder::new()
             .name("journal-writer".to_owned())
@@ -76,7 +83,7 @@ impl Writer {
                 decider.run(commands)
             })
             .expect("the process can start one more thread");
-        (Self { queue }, running)
+        (Self { queue, busy_since }, running)
     }
 
     /// Decides a client's command about an event; `trace` is of the client's request.
@@ -90,7 +97,7 @@ impl Writer {
     ) -> Result<EventAnswer, WriterError<EventRefusal>> {
         let (reply, answer) = oneshot::channel();
         self.submit(Command::Event(command, trace, reply))?;
-        answered(answer).await
+        answered_in_time(answer).await
     }
 
     /// Decides a client's command about a subscription.
@@ -103,7 +110,7 @@ impl Writer {
     ) -> Result<SubscriptionAnswer, WriterError<SubscriptionRefusal>> {
         let (reply, answer) = oneshot::channel();
         self.submit(Command::Subscription(command, reply))?;
-        answered(answer).await
+        answered_in_time(answer).await
     }
 
     /// Like [`Writer::event`] for this service's own commands, which wait for a place in the queue.
@@ -156,6 +163,11 @@ impl Writer {
         !self.queue.is_closed()
     }
 
+    /// How long the batch under way has been carried out by now, if one is: a disk that hangs shows here.
+    pub fn busy_for(&self) -> Option<Duration> {
+        self.busy_since.borrow().map(|since| since.elapsed())
+    }
+
     fn submit<R: std::error::Error>(&self, command: Command) -> Result<(), WriterError<R>> {
         self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriterError::Overloaded,
@@ -166,6 +178,14 @@ impl Writer {
     async fn wait_and_submit<R: std::error::Error>(&self, command: Command) -> Result<(), WriterError<R>> {
         self.queue.send(command).await.map_err(|_| WriterError::Stopped)
     }
+}
+
+async fn answered_in_time<T, R: std::error::Error>(
+    answer: oneshot::Receiver<Result<T, R>>,
+) -> Result<T, WriterError<R>> {
+    tokio::time::timeout(ANSWER_WITHIN, answered(answer))
+        .await
+        .unwrap_or(Err(WriterError::Late))
 }
 
 async fn answered<T, R: std::error::Error>(
@@ -200,6 +220,7 @@ struct Decider {
     truth: Truth,
     clock: Clock,
     read_models: ReadModels,
+    busy: watch::Sender<Option<Instant>>,
 }
 
 impl Decider {
@@ -212,7 +233,10 @@ impl Decider {
                 waiting.push(command);
             }
             metrics::queue_depth(commands.len());
-            if self.carry_out(waiting)? {
+            self.busy.send_replace(Some(Instant::now()));
+            let stop = self.carry_out(waiting)?;
+            self.busy.send_replace(None);
+            if stop {
                 // What still waits is answered, what comes later finds a closed queue.
                 commands.close();
             }
@@ -220,7 +244,7 @@ impl Decider {
         self.journal.close()
     }
 
-    /// Carries out a batch; `true` where it held the command to stop.
+    /// Carries out a batch, but for what nobody waits for any more; `true` where it held the command to stop.
     fn carry_out(&mut self, commands: Vec<Command>) -> Result<bool, JournalError> {
         let now = self.clock.now();
         let mut batch = Batch::default();
@@ -228,6 +252,8 @@ impl Decider {
         let mut stop = false;
         for command in commands {
             match command {
+                Command::Event(_, _, reply) if reply.is_closed() => {}
+                Command::Subscription(_, reply) if reply.is_closed() => {}
                 Command::Event(command, trace, reply) => {
                     let answer = self.truth.decide_event(command, trace, now, &mut batch);
                     answers.push(Answer::Event(reply, answer));

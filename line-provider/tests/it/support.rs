@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use shared_types::Timestamp;
 use tempfile::TempDir;
 use test_support::{Client, Response};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -100,6 +102,14 @@ impl TestApp {
         self.folder
     }
 
+    /// Tells it to stop; gives how it ended, and the folder.
+    pub async fn told_to_stop(self) -> (Result<(), RunError>, TempDir) {
+        self.stop.send(()).unwrap();
+        let ended = tokio::time::timeout(2 * PATIENCE, self.running);
+        let ended = ended.await.expect("it ends").unwrap();
+        (ended, self.folder)
+    }
+
     /// Stops and starts again on the same folder.
     pub async fn restart(self) -> Self {
         Self::start_in(self.stop().await, Clock::system(), AutoResult::Off).await
@@ -149,6 +159,26 @@ impl TestApp {
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
     }
+}
+
+/// Sends a request on a connection of its own, which ends with the answer: for more at once than a client's pool holds.
+pub async fn ask(app: &TestApp, request: &str, body: &str) -> TcpStream {
+    let address = app.anyone.base().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// All that the server says until it ends the connection.
+pub async fn answer(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
 }
 
 /// A time that is ahead by the machine's clock, in whole seconds.
