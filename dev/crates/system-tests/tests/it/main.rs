@@ -7,7 +7,10 @@
 )]
 
 mod crashes;
+mod descriptors;
 mod games;
 mod histories;
 mod pair;
 mod results;
+mod stopping;
+mod wire;
