@@ -105,6 +105,7 @@ pub mod openapi;
 pub mod page;
 pub mod probe;
 pub mod problem;
+pub mod report;
 pub mod respond;
 pub mod server;
 pub mod telemetry;

@@ -29,6 +29,12 @@ pub enum Command {
         #[arg(long, env = "LINE_PROVIDER_LISTEN", default_value = "127.0.0.1:8081")]
         line_provider_listen: SocketAddr,
     },
+    /// Check the journal, whether a line-provider runs on it or not. Alters nothing. Exits with 0 where all is right, 1
+    /// with what is wrong, 2 where it could not check.
+    Verify {
+        #[arg(long, env = "LINE_PROVIDER_DATA_DIR", default_value = "./data/line-provider")]
+        line_provider_data_dir: PathBuf,
+    },
 }
 
 /// Whether events end by themselves.

@@ -5,16 +5,16 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use http_edge::{probe, server, telemetry};
+use http_edge::{probe, report, server, telemetry};
 use line_provider::app::App;
 use line_provider::clock::Clock;
 use line_provider::config::{Cli, Command, Settings};
-use line_provider::http;
+use line_provider::{http, journal};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("line-provider: {}", telemetry::chain(&*error));
             ExitCode::FAILURE
@@ -22,10 +22,18 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     match cli.command {
         Some(Command::Openapi) => println!("{:#}", http::document().value()),
         Some(Command::Probe { line_provider_listen }) => probe::healthz(line_provider_listen)?,
+        Some(Command::Verify {
+            line_provider_data_dir,
+        }) => {
+            return Ok(report::conclude(
+                "line-provider",
+                journal::verify(&line_provider_data_dir),
+            ));
+        }
         None => {
             telemetry::init(&cli.settings.rust_log, cli.settings.log_format)?;
             let settings = Settings::try_from(cli.settings)?;
@@ -41,5 +49,5 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             app.run(listener, Box::pin(terminated)).await?;
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::error::JournalError;
+use super::standing::Way;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/line-provider");
 /// "LPRJ", as the first migration writes it.
@@ -30,7 +31,7 @@ struct Header {
 #[derive(QueryableByName)]
 struct Finding {
     #[diesel(sql_type = Text)]
-    quick_check: String,
+    finding: String,
 }
 
 /// Opens the file for the writer: refuses what is not ours or newer, checks its structure, brings it up to date.
@@ -41,28 +42,17 @@ struct Finding {
 pub(super) fn open_for_writing(file: &Path) -> Result<SqliteConnection, JournalError> {
     let mut connection = connect(file)?;
     let failed = |doing| move |source: diesel::result::Error| store_error(file, doing, source);
-    let header: Header = diesel::sql_query(
-        "select application_id, user_version, (select count(*) from sqlite_schema \
-         where tbl_name <> '__diesel_schema_migrations') as tables \
-         from pragma_application_id, pragma_user_version",
-    )
-    .get_result(&mut connection)
-    .map_err(failed("cannot read the header of"))?;
-    // The first start may have been cut off after diesel made its own table.
-    let is_new = header.application_id == 0 && header.user_version == 0 && header.tables == 0;
-    if !is_new && header.application_id != APPLICATION_ID {
-        return Err(JournalError::Foreign {
+    let header = read_header(&mut connection, file)?;
+    if !header.is_new() {
+        header.check(file)?;
+    }
+    // Rows carry checksums; this finds what lies between them, such as a page that lost its last row.
+    if let Some(what) = structure(&mut connection, file, Depth::Quick)?.into_iter().next() {
+        return Err(JournalError::Damaged {
             file: file.to_owned(),
+            what,
         });
     }
-    if header.user_version > SCHEMA_VERSION {
-        return Err(JournalError::Newer {
-            file: file.to_owned(),
-            found: header.user_version,
-            known: SCHEMA_VERSION,
-        });
-    }
-    check_structure(&mut connection, file)?;
     connection
         .batch_execute("pragma journal_mode = wal; pragma journal_size_limit = 67108864")
         .map_err(failed("cannot set up the log of"))?;
@@ -99,6 +89,16 @@ pub(super) fn store_error(file: &Path, doing: &'static str, source: diesel::resu
 }
 
 fn connect(file: &Path) -> Result<SqliteConnection, JournalError> {
+    let mut connection = establish(file, str::to_owned)?;
+    // The folder's lock keeps other writers out; an operator's backup may hold the file for a moment.
+    connection
+        .batch_execute("pragma busy_timeout = 1000; pragma synchronous = full; pragma cell_size_check = on")
+        .map_err(|source| store_error(file, "cannot open", source))?;
+    Ok(connection)
+}
+
+/// Opens the file under the name that `named` makes of its path.
+fn establish(file: &Path, named: impl FnOnce(&str) -> String) -> Result<SqliteConnection, JournalError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| JournalError::Store {
         file: file.to_owned(),
         doing: "cannot open",
@@ -107,24 +107,103 @@ fn connect(file: &Path) -> Result<SqliteConnection, JournalError> {
     let path = file
         .to_str()
         .ok_or_else(|| failed("its path is not UTF-8".into()))?;
-    let mut connection = SqliteConnection::establish(path).map_err(|error| failed(error.into()))?;
-    // The folder's lock keeps other writers out; an operator's backup may hold the file for a moment.
+    SqliteConnection::establish(&named(path)).map_err(|error| failed(error.into()))
+}
+
+/// A connection that alters nothing in the journal's folder, in one read transaction: all it reads is of one moment.
+///
+/// # Errors
+/// [`JournalError::Foreign`], [`JournalError::Newer`], [`JournalError::Older`]; [`JournalError::Store`] where SQLite
+/// fails.
+pub(super) fn open_for_verifying(file: &Path, way: Way) -> Result<SqliteConnection, JournalError> {
+    let (parameters, locking) = match way {
+        Way::Shared => ("mode=ro", "normal"),
+        // Exclusive keeps the index of the write-ahead log in memory.
+        Way::Alone => ("mode=ro&vfs=unix-none", "exclusive"),
+        Way::Unchanging => ("mode=ro&immutable=1", "normal"),
+    };
+    let mut connection = establish(file, |path| format!("file:{}?{parameters}", encoded(path)))?;
     connection
-        .batch_execute("pragma busy_timeout = 1000; pragma synchronous = full; pragma cell_size_check = on")
-        .map_err(|error| failed(error.into()))?;
+        .batch_execute(&format!(
+            "pragma locking_mode = {locking}; pragma busy_timeout = 1000; pragma query_only = on; \
+             pragma cell_size_check = on; begin"
+        ))
+        .map_err(|source| store_error(file, "cannot open for reading", source))?;
+    let header = read_header(&mut connection, file)?;
+    header.check(file)?;
+    if header.user_version < SCHEMA_VERSION {
+        return Err(JournalError::Older {
+            file: file.to_owned(),
+            found: header.user_version,
+            known: SCHEMA_VERSION,
+        });
+    }
     Ok(connection)
 }
 
-/// Rows carry checksums; this finds what lies between them, such as a page that lost its last row.
-fn check_structure(connection: &mut SqliteConnection, file: &Path) -> Result<(), JournalError> {
-    let findings: Vec<Finding> = diesel::sql_query("select quick_check from pragma_quick_check")
+fn read_header(connection: &mut SqliteConnection, file: &Path) -> Result<Header, JournalError> {
+    diesel::sql_query(
+        "select application_id, user_version, (select count(*) from sqlite_schema \
+         where tbl_name <> '__diesel_schema_migrations') as tables \
+         from pragma_application_id, pragma_user_version",
+    )
+    .get_result(connection)
+    .map_err(|source| store_error(file, "cannot read the header of", source))
+}
+
+impl Header {
+    /// The first start may have been cut off after diesel made its own table.
+    const fn is_new(&self) -> bool {
+        self.application_id == 0 && self.user_version == 0 && self.tables == 0
+    }
+
+    /// Whether the file is ours, of a schema that is not newer than ours.
+    fn check(&self, file: &Path) -> Result<(), JournalError> {
+        if self.application_id != APPLICATION_ID {
+            return Err(JournalError::Foreign {
+                file: file.to_owned(),
+            });
+        }
+        if self.user_version > SCHEMA_VERSION {
+            return Err(JournalError::Newer {
+                file: file.to_owned(),
+                found: self.user_version,
+                known: SCHEMA_VERSION,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// How closely the structure is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Depth {
+    Quick,
+    /// Indexes against their tables too.
+    Full,
+}
+
+/// What SQLite finds wrong with the file.
+///
+/// # Errors
+/// [`JournalError::Store`] where it cannot even look.
+pub(super) fn structure(
+    connection: &mut SqliteConnection,
+    file: &Path,
+    depth: Depth,
+) -> Result<Vec<String>, JournalError> {
+    let query = match depth {
+        Depth::Quick => "select quick_check as finding from pragma_quick_check",
+        Depth::Full => "select integrity_check as finding from pragma_integrity_check",
+    };
+    let findings: Vec<Finding> = diesel::sql_query(query)
         .load(connection)
         .map_err(|source| store_error(file, "cannot check the structure of", source))?;
-    match findings.into_iter().find(|finding| finding.quick_check != "ok") {
-        None => Ok(()),
-        Some(finding) => Err(JournalError::Damaged {
-            file: file.to_owned(),
-            what: finding.quick_check,
-        }),
-    }
+    let findings = findings.into_iter().map(|found| found.finding);
+    Ok(findings.filter(|finding| finding != "ok").collect())
+}
+
+/// A path as a URI takes it.
+fn encoded(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }

@@ -23,6 +23,16 @@ pub enum JournalError {
         file.display()
     )]
     Newer { file: PathBuf, found: i64, known: i64 },
+    #[error(
+        "{} was written by an older line-provider (schema {found}; this one knows {known}); start this one on it first",
+        file.display()
+    )]
+    Older { file: PathBuf, found: i64, known: i64 },
+    #[error("there is no journal in {}", folder.display())]
+    Missing { folder: PathBuf },
+    /// Processes came and went while it was being verified.
+    #[error("{} was opened again and again meanwhile; try once more", file.display())]
+    Disturbed { file: PathBuf },
     #[error("{} is damaged: {what}; restore it from a backup", file.display())]
     Damaged { file: PathBuf, what: String },
     #[error("{doing} {}", file.display())]

@@ -11,7 +11,13 @@ use super::error::JournalError;
 
 const LOCK: &str = "journal.lock";
 const JOURNAL: &str = "journal.sqlite";
-const SMALLEST_PAGE_BYTES: u64 = 512;
+/// SQLite would take a shorter file for a new one.
+pub(super) const SMALLEST_PAGE_BYTES: u64 = 512;
+
+/// The journal's file in that data folder, whether it is there or not.
+pub(super) fn journal_in(folder: &Path) -> PathBuf {
+    folder.join(JOURNAL)
+}
 
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -50,7 +56,7 @@ impl Folder {
 
     /// The journal's file, made with owner-only rights if it is missing; SQLite gives its side files the same.
     pub(super) fn journal_file(&self) -> Result<PathBuf, JournalError> {
-        let file = self.path.join(JOURNAL);
+        let file = journal_in(&self.path);
         let length = open_private(&file)
             .and_then(|opened| {
                 opened.sync_all()?;
@@ -61,7 +67,6 @@ impl Folder {
                 folder: self.path.clone(),
                 source,
             })?;
-        // SQLite would take it for a new file.
         if (1..SMALLEST_PAGE_BYTES).contains(&length) {
             return Err(JournalError::Damaged {
                 file,

@@ -8,12 +8,16 @@ mod checksum;
 mod connection;
 mod error;
 mod folder;
+mod history;
 mod log;
 mod reader;
+mod reading;
 mod record;
 mod registration;
 mod replay;
 mod schema;
+mod standing;
+mod verify;
 mod wal;
 
 use std::path::{Path, PathBuf};
@@ -25,8 +29,10 @@ use uuid::Uuid;
 
 pub use error::JournalError;
 pub use log::Log;
+pub use reading::Check;
 pub use record::{Logged, Record};
 pub use replay::{Contents, Replayed};
+pub use verify::verify;
 
 use crate::subscription::Registration;
 use connection::store_error;
@@ -138,7 +144,7 @@ fn found(
             journal::id.eq(1),
             journal::instance.eq(instance.as_uuid().as_bytes().as_slice()),
             journal::created_at.eq(created_at),
-            journal::crc32.eq(replay::instance_checksum(instance, created_at)),
+            journal::crc32.eq(reading::instance_checksum(instance, created_at)),
         ))
         .execute(connection)
         .map_err(failed)?;

@@ -1,6 +1,6 @@
 //! One change as the journal keeps it, and as readers of the log get it.
 //!
-//! A row becomes a [`Record`] only after its checksum was found right, wherever it is read.
+//! A row that is served becomes a [`Record`] only after its checksum was found right, wherever it is read.
 
 use std::sync::Arc;
 
@@ -10,6 +10,9 @@ use shared_types::{ChangeType, EventId, Instance, Timestamp};
 
 use super::checksum::Checksum;
 use super::schema::changes;
+
+pub(super) const WRONG_CHECKSUM: &str = "its checksum does not match";
+pub(super) const UNREADABLE: &str = "a column holds what this program never writes";
 
 /// A change with the event's JSON after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +125,14 @@ pub(super) struct Row {
 impl Row {
     /// The record, or what is wrong with the row.
     pub(super) fn check(self, instance: Instance) -> Result<Record, &'static str> {
+        if self.matches_checksum(instance) {
+            self.parse().ok_or(UNREADABLE)
+        } else {
+            Err(WRONG_CHECKSUM)
+        }
+    }
+
+    pub(super) fn matches_checksum(&self, instance: Instance) -> bool {
         let found = Checksum::new("changes", instance)
             .number(self.position)
             .text(&self.event_id)
@@ -131,22 +142,21 @@ impl Row {
             .text(&self.body)
             .optional(self.note.as_deref())
             .finish();
-        if found != self.crc32 {
-            return Err("its checksum does not match");
-        }
-        let parsed = || {
-            Some(Record {
-                position: self.position.try_into().ok()?,
-                event_id: self.event_id.parse().ok()?,
-                revision: self.revision.try_into().ok()?,
-                kind: kind(&self.kind)?,
-                occurred_at: Timestamp::from_unix_micros(self.occurred_at)?,
-                body: self.body.into(),
-                note: self.note,
-                trace: None,
-            })
-        };
-        parsed().ok_or("a column holds what this program never writes")
+        found == self.crc32
+    }
+
+    /// The record, whether its checksum matches or not; `None` where a column holds what this program never writes.
+    pub(super) fn parse(self) -> Option<Record> {
+        Some(Record {
+            position: self.position.try_into().ok()?,
+            event_id: self.event_id.parse().ok()?,
+            revision: self.revision.try_into().ok()?,
+            kind: kind(&self.kind)?,
+            occurred_at: Timestamp::from_unix_micros(self.occurred_at)?,
+            body: self.body.into(),
+            note: self.note,
+            trace: None,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use shared_types::{ChangeType, Instance, SubscriptionId, Timestamp};
 use uuid::Uuid;
 
 use super::checksum::Checksum;
-use super::record::{kind, signed};
+use super::record::{UNREADABLE, WRONG_CHECKSUM, kind, signed};
 use super::schema::{subscription_cursors, subscriptions};
 use crate::subscription::{Registration, Standing};
 
@@ -66,7 +66,7 @@ impl Row {
     /// The registration, or what is wrong with the row.
     pub(super) fn check(self, instance: Instance) -> Result<Registration, &'static str> {
         if self.checksum(instance) != self.crc32 {
-            return Err("its checksum does not match");
+            return Err(WRONG_CHECKSUM);
         }
         let parsed = || {
             let event_types: Option<Vec<ChangeType>> =
@@ -87,7 +87,7 @@ impl Row {
                 updated_at: Timestamp::from_unix_micros(self.updated_at)?,
             })
         };
-        parsed().ok_or("a column holds what this program never writes")
+        parsed().ok_or(UNREADABLE)
     }
 }
 
@@ -120,7 +120,7 @@ impl CursorRow {
     /// The cursor and whose it is, or what is wrong with the row.
     pub(super) fn check(self, instance: Instance) -> Result<(SubscriptionId, u64), &'static str> {
         if self.checksum(instance) != self.crc32 {
-            return Err("its checksum does not match");
+            return Err(WRONG_CHECKSUM);
         }
         let parsed = || {
             Some((
@@ -128,7 +128,7 @@ impl CursorRow {
                 self.cursor.try_into().ok()?,
             ))
         };
-        parsed().ok_or("a column holds what this program never writes")
+        parsed().ok_or(UNREADABLE)
     }
 }
 

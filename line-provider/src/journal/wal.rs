@@ -43,9 +43,7 @@ struct Frame {
 /// # Errors
 /// [`JournalError::Damaged`]; [`JournalError::Store`] where it cannot be read.
 pub(super) fn check(database: &Path) -> Result<(), JournalError> {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    let file = PathBuf::from(name);
+    let file = file_of(database);
     match find_damage(&file) {
         Ok(None) => Ok(()),
         Ok(Some(what)) => Err(JournalError::Damaged { file, what }),
@@ -55,6 +53,13 @@ pub(super) fn check(database: &Path) -> Result<(), JournalError> {
             source: source.into(),
         }),
     }
+}
+
+/// Where SQLite keeps the write-ahead log of that database.
+pub(super) fn file_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 fn find_damage(file: &Path) -> io::Result<Option<String>> {

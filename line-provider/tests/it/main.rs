@@ -23,4 +23,5 @@ mod requests;
 mod subscriptions;
 mod support;
 mod waiting;
+mod verify;
 mod writer;
