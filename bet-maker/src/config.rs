@@ -42,6 +42,18 @@ pub enum Command {
         #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
         bet_maker_database_url: SecretString,
     },
+    /// Check the books while bet-makers run on them, or not. Alters nothing. Exits with 0 where all is right, 1 with what
+    /// is wrong, 2 where it could not check.
+    Verify {
+        #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
+        bet_maker_database_url: SecretString,
+        /// Where line-provider is; without it, bets and events are not compared with its log.
+        #[arg(long, env = "BET_MAKER_LINE_PROVIDER_URL")]
+        bet_maker_line_provider_url: Option<String>,
+        /// Results that are not settled yet are wrong, and not under way.
+        #[arg(long)]
+        settled: bool,
+    },
 }
 
 /// The settings as they were given; [`Settings`] holds them checked.

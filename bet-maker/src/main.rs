@@ -8,14 +8,15 @@ use bet_maker::app::App;
 use bet_maker::config::{Cli, Command, Settings};
 use bet_maker::feed::apply;
 use bet_maker::store::Store;
+use bet_maker::verify::{Books, Due, verify};
 use clap::Parser as _;
-use http_edge::{probe, server, telemetry};
+use http_edge::{probe, report, server, telemetry};
 use secrecy::ExposeSecret as _;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("bet-maker: {}", telemetry::chain(&*error));
             ExitCode::FAILURE
@@ -23,7 +24,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| "another TLS provider is installed already")?;
@@ -42,6 +43,18 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
                 "Noted. A running bet-maker reads the log of {instance} from its start and then follows it."
             );
         }
+        Some(Command::Verify {
+            bet_maker_database_url,
+            bet_maker_line_provider_url,
+            settled,
+        }) => {
+            let books = Books {
+                database_url: bet_maker_database_url,
+                line_provider_url: bet_maker_line_provider_url.filter(|url| !url.is_empty()),
+                due: if settled { Due::Found } else { Due::Noted },
+            };
+            return Ok(report::conclude("bet-maker", verify(&books).await));
+        }
         None => {
             telemetry::init(&cli.settings.rust_log, cli.settings.log_format)?;
             let settings = Settings::try_from(cli.settings)?;
@@ -54,5 +67,5 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             app.run(listener, Box::pin(terminated)).await?;
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
 use diesel_async::{
     AsyncConnection as _, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection as _,
 };
@@ -76,4 +78,16 @@ pub fn run_in_turn(database_url: &str, patience: Duration) -> Result<(), Migrate
             .map(|_| ())
             .map_err(MigrateError::Failed)
     })
+}
+
+/// The versions of all migrations, in their order.
+pub fn versions() -> Vec<String> {
+    let migrations =
+        MigrationSource::<Pg>::migrations(&MIGRATIONS).expect("they were read when this was built");
+    let mut versions: Vec<String> = migrations
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    versions.sort_unstable();
+    versions
 }

@@ -4,6 +4,7 @@
 //! Two writers change an event's row: [`changes`], one at a time across all replicas (it holds the feed's row),
 //! and [`settlements`], which holds the event's row. Bets are inserted only under their event's fence.
 
+pub mod audit;
 pub mod bets;
 pub mod changes;
 pub mod codes;

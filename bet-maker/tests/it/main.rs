@@ -35,3 +35,4 @@ mod resumption;
 mod schema;
 mod settlement;
 mod unavailable;
+mod verify;

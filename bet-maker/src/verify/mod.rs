@@ -1,0 +1,147 @@
+//! `bet-maker verify`: checks a live database, in one snapshot that nothing writes to, and line-provider's log beside it.
+//!
+//! | check | what it finds |
+//! | --- | --- |
+//! | `placed_before_close` | a bet at or after the deadline, at other odds, or on a final state of the revision it names |
+//! | `settled_by_newest` | a bet that is not what its event's newest result makes of it, to the cent |
+//! | `ledger_agrees` | a bet that its ledger does not add up to, lines without a bet, bets without lines |
+//! | `keys_agree` | an idempotency key without its bet, a bet with two keys |
+//! | `sums_agree` | an exposure that is not the sum of its bets |
+//! | `events_follow_the_log` | a gap in the log, an event that is not what the log says, a bookmark that is not in it |
+//!
+//! The snapshot is taken first and the log is read after it: whatever the snapshot holds was in the log before, and what
+//! the log has beyond it is no finding. What is under way is counted, not found: a snapshot sees a chunk of
+//! settlement whole or not at all.
+
+mod events;
+mod log;
+mod placed;
+mod sums;
+
+use http_edge::report::{Check, Report};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::feed::client::{CallError, LineProvider};
+use crate::store::audit::{self, AuditError};
+use crate::store::feed::FeedState;
+use crate::store::{StoreError, feed};
+use log::Log;
+
+pub const PLACED_BEFORE_CLOSE: &str = "placed_before_close";
+pub const SETTLED_BY_NEWEST: &str = "settled_by_newest";
+pub const LEDGER_AGREES: &str = "ledger_agrees";
+pub const KEYS_AGREE: &str = "keys_agree";
+pub const SUMS_AGREE: &str = "sums_agree";
+pub const EVENTS_FOLLOW_THE_LOG: &str = "events_follow_the_log";
+
+/// Which books to verify, and how strictly.
+#[derive(Clone, Debug)]
+pub struct Books {
+    pub database_url: SecretString,
+    /// Where the log is; without it only what the tables allow is checked.
+    pub line_provider_url: Option<String>,
+    pub due: Due,
+}
+
+/// What to make of results whose settlement is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// They are under way.
+    Noted,
+    /// All should be settled by now.
+    Found,
+}
+
+/// Why the books could not be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error("the database cannot be checked")]
+    Database(#[from] AuditError),
+    #[error("the log cannot be read")]
+    Log(#[from] CallError),
+}
+
+impl From<StoreError> for VerifyError {
+    fn from(error: StoreError) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Verifies the books. Needs an actix system where the log is to be read.
+///
+/// # Errors
+/// [`VerifyError`], by cause: nothing can be said then.
+pub async fn verify(books: &Books) -> Result<Report, VerifyError> {
+    // All that is read of the database is of this moment.
+    let mut conn = audit::open(books.database_url.expose_secret()).await?;
+    let state = feed::read(&mut conn).await?;
+    let mut report = Report::default();
+    let mut follow = Check::new(EVENTS_FOLLOW_THE_LOG);
+    let log = match &books.line_provider_url {
+        Some(url) => {
+            let line_provider = LineProvider::new(url, SecretString::default());
+            Some(Log::read(&line_provider, &state, &mut follow).await?)
+        }
+        None => {
+            report.note("no line-provider was named: bets and events were not compared with its log");
+            None
+        }
+    };
+    if let Some(suspension) = &state.suspension {
+        report.note(format!(
+            "acceptance is suspended, and what is known was not compared with the log: {}",
+            suspension.reason
+        ));
+    }
+    let log = log.filter(|_| state.suspension.is_none());
+
+    let counts = audit::counts(&mut conn).await?;
+    report.count("events", counts.events);
+    report.count("bets", counts.bets);
+    report.count("ledger", counts.ledger);
+    report.count("keys", counts.keys);
+    count_feed(&mut report, &state, log.as_ref());
+
+    let mut placed = Check::new(PLACED_BEFORE_CLOSE);
+    placed::check(&mut conn, &state, log.as_ref(), &mut placed, &mut report).await?;
+    report.add(placed);
+
+    let mut settled = Check::new(SETTLED_BY_NEWEST);
+    audit::settled_by_newest(&mut conn, &mut settled).await?;
+    let mut due = Check::new(SETTLED_BY_NEWEST);
+    audit::due(&mut conn, &mut due).await?;
+    match (books.due, due.found()) {
+        (_, 0) => {}
+        (Due::Noted, events) => report.note(format!("the settlement of {events} events is under way")),
+        (Due::Found, _) => settled.absorb(due),
+    }
+    report.add(settled);
+
+    let mut ledger = Check::new(LEDGER_AGREES);
+    audit::ledger_agrees(&mut conn, &mut ledger).await?;
+    report.add(ledger);
+
+    let mut keys = Check::new(KEYS_AGREE);
+    audit::keys_agree(&mut conn, &mut keys).await?;
+    report.add(keys);
+
+    let mut sums = Check::new(SUMS_AGREE);
+    sums::check(&mut conn, &mut sums).await?;
+    report.add(sums);
+
+    events::check(&mut conn, &state, log, &mut follow, &mut report).await?;
+    report.add(follow);
+    Ok(report)
+}
+
+fn count_feed(report: &mut Report, state: &FeedState, log: Option<&Log>) {
+    report.count("generation", state.generation);
+    report.count(
+        "position",
+        state.followed.as_ref().map_or(0, |bookmark| bookmark.position),
+    );
+    if let Some(log) = log {
+        report.count("head", log.head);
+        report.count("instance", log.instance);
+    }
+}
