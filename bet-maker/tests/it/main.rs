@@ -12,7 +12,6 @@ mod harness;
 
 mod callbacks;
 mod candidates;
-mod convergence;
 mod deadline;
 mod events;
 mod feed;
@@ -23,6 +22,7 @@ mod histories;
 mod idempotency;
 mod interleavings;
 mod lists;
+mod machine;
 mod openapi;
 mod operations;
 mod outage;

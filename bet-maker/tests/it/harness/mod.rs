@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 
 pub use books::{Books, actor, backend_of};
 pub use history::{History, in_seconds};
-pub use log::{ReadTo, poll_log, read_log, settle};
+pub use log::{ReadTo, poll_log, read_log, read_page, settle};
 pub use provider::{Mood, Provider};
 pub use signer::{OTHER_SECRET, SECRET, Signed, callback, seconds_ago};
 
