@@ -8,7 +8,8 @@ use bet_maker::store::placements::{Answer, Ticket};
 use shared_types::{Bet, BetId, BetStatus, Change, Event, EventStatus, Timestamp};
 
 use super::actors::{Call, Report};
-use super::story::{Ended, Run};
+use super::ledger::{self, Line};
+use super::scene::{Ended, Run};
 use crate::harness::Books;
 
 /// What came of all schedules of a story.
@@ -27,13 +28,6 @@ impl Verdict {
     }
 }
 
-/// One line of the ledger.
-struct Line {
-    revision: usize,
-    status: i64,
-    amount: i64,
-}
-
 /// All that is known of one schedule.
 struct Case<'a> {
     run: &'a Run,
@@ -48,7 +42,7 @@ pub async fn judge(run: &Run, event: &Event, bets: Vec<Bet>, books: &Books, verd
         run,
         event,
         bets: bets.into_iter().map(|bet| (bet.id, bet)).collect(),
-        ledger: read_ledger(run, books).await,
+        ledger: ledger::read(run, books).await,
         faults: Vec::new(),
     };
     case.nothing_is_due(books).await;
@@ -57,8 +51,10 @@ pub async fn judge(run: &Run, event: &Event, bets: Vec<Bet>, books: &Books, verd
     case.every_refusal_has_a_cause();
     for (bet, ended) in case.told() {
         case.was_placed_in_time(&bet, ended);
-        case.stands_as_the_newest_result_says(&bet);
-        case.was_booked_once_a_result(&bet);
+        if let Some(stored) = case.bets.get(&bet.id) {
+            case.faults
+                .extend(ledger::audit(run, stored, case.lines_of(stored)));
+        }
     }
     let outcome = case.outcome();
     *verdict.outcomes.entry(outcome).or_default() += 1;
@@ -70,55 +66,6 @@ pub async fn judge(run: &Run, event: &Event, bets: Vec<Bet>, books: &Books, verd
     );
 }
 
-async fn read_ledger(run: &Run, books: &Books) -> HashMap<String, Vec<Line>> {
-    let rows = books
-        .rows(&format!(
-            "select bet_id::text, l.event_revision::text, l.status::text, amount::text
-             from ledger l join bets b on b.id = bet_id where event_id = '{}' order by result_seq",
-            run.event_id
-        ))
-        .await;
-    let mut ledger: HashMap<String, Vec<Line>> = HashMap::new();
-    for row in rows {
-        let columns: Vec<&str> = row.split(' ').collect();
-        ledger.entry(columns[0].to_owned()).or_default().push(Line {
-            revision: columns[1].parse().unwrap(),
-            status: columns[2].parse().unwrap(),
-            amount: columns[3].parse().unwrap(),
-        });
-    }
-    ledger
-}
-
-const fn code(status: BetStatus) -> i64 {
-    match status {
-        BetStatus::Pending => 0,
-        BetStatus::Won => 1,
-        BetStatus::Lost => 2,
-        BetStatus::Void => 3,
-    }
-}
-
-/// What the contract makes of a bet under an event.
-fn standing(event: &Event, bet: &Bet) -> (BetStatus, Option<i64>) {
-    let stake = bet.stake.cents();
-    if event
-        .closed_at
-        .is_some_and(|closed_at| bet.placed_at >= closed_at)
-    {
-        return (BetStatus::Void, Some(stake));
-    }
-    match event.status {
-        EventStatus::Unfinished => (BetStatus::Pending, None),
-        EventStatus::FirstTeamWon => (
-            BetStatus::Won,
-            Some(stake * i64::from(bet.odds.hundredths()) / 100),
-        ),
-        EventStatus::SecondTeamWon => (BetStatus::Lost, Some(0)),
-        EventStatus::Cancelled => (BetStatus::Void, Some(stake)),
-    }
-}
-
 fn closes(change: &Change) -> bool {
     change.event.closed_at.is_some() || change.event.deadline <= Timestamp::now()
 }
@@ -126,6 +73,10 @@ fn closes(change: &Change) -> bool {
 impl<'a> Case<'a> {
     fn fault(&mut self, text: String) {
         self.faults.push(text);
+    }
+
+    fn lines_of(&self, bet: &Bet) -> &[Line] {
+        self.ledger.get(&bet.id.to_string()).map_or(&[], Vec::as_slice)
     }
 
     /// What was answered, and by which step; those placed before anything else by none.
@@ -296,51 +247,6 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn stands_as_the_newest_result_says(&mut self, bet: &Bet) {
-        let Some(stored) = self.bets.get(&bet.id) else {
-            return;
-        };
-        let newest = &self.run.changes.last().unwrap().event;
-        let stands = (stored.status, stored.payout.map(|payout| payout.cents()));
-        if stands != standing(newest, bet) {
-            self.fault(format!(
-                "a bet stands at {stands:?} instead of the newest result's {:?}",
-                standing(newest, bet)
-            ));
-        }
-    }
-
-    /// The ledger adds up to what was paid, by lines that each follow another result, the newest one last.
-    fn was_booked_once_a_result(&mut self, bet: &Bet) {
-        let Some(stored) = self.bets.get(&bet.id) else {
-            return;
-        };
-        let none = Vec::new();
-        let lines = self.ledger.get(&bet.id.to_string()).unwrap_or(&none);
-        let (mut paid, mut before) = (0, 0);
-        let mut faults = Vec::new();
-        for line in lines {
-            let (status, payout) = standing(&self.run.changes[line.revision - 1].event, bet);
-            paid += line.amount;
-            if line.revision <= before {
-                faults.push(format!("result {} was booked after {before}", line.revision));
-            }
-            if (line.status, paid) != (code(status), payout.unwrap_or(0)) {
-                faults.push(format!("{paid} is booked by result {}", line.revision));
-            }
-            before = line.revision;
-        }
-        let stands = (
-            code(stored.status),
-            stored.payout.map_or(0, |payout| payout.cents()),
-        );
-        let booked = (lines.last().map_or(0, |line| line.status), paid);
-        if stands != booked {
-            faults.push(format!("a bet stands at {stands:?} and is booked at {booked:?}"));
-        }
-        self.faults.extend(faults);
-    }
-
     /// In words that are the same for the same outcome.
     fn outcome(&self) -> String {
         let mut answers: Vec<String> = Vec::new();
@@ -367,12 +273,7 @@ impl<'a> Case<'a> {
         }
         let mut books: Vec<String> = Vec::new();
         for bet in self.bets.values() {
-            let lines = self.ledger.get(&bet.id.to_string());
-            let revisions = lines
-                .into_iter()
-                .flatten()
-                .map(|line| line.revision)
-                .collect::<Vec<_>>();
+            let revisions: Vec<_> = self.lines_of(bet).iter().map(|line| line.revision).collect();
             books.push(format!("{:?} by {revisions:?}", bet.status));
         }
         answers.sort();

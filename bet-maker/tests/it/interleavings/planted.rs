@@ -172,7 +172,6 @@ async fn the_judge_sees_a_pass_that_goes_on_under_a_correction() {
             Part::Settler(1),
             Part::Operator(vec![Deed::Status(EventStatus::SecondTeamWon)]),
         ],
-        ..Story::default()
     };
     let faults = faults_of(story, Orders::UpToCommuting, PASS_GOES_ON).await;
     assert!(

@@ -6,8 +6,10 @@
 //!
 //! `PROPTEST_CASES` runs more than the usual number; a failing case's seed is kept in `proptest-regressions`.
 
+mod books;
 mod model;
 mod product;
+mod words;
 
 use model::{Deed, Model, Moment, Policy, Request, Transition, Work};
 use product::{PLANTED, RIGHT, Replicas};

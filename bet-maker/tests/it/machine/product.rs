@@ -1,19 +1,17 @@
 //! The product: two replicas' sessions on a database of the case's own, called as their workers and requests would call.
 
 use bet_maker::feed::apply;
-use bet_maker::placement::{OddsPolicy, PlaceBet, Refusal};
-use bet_maker::store::placements::{self, Answer as Answered, Ticket};
+use bet_maker::store::placements;
 use bet_maker::store::settlements::{SettleError, settle_chunk};
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
-use shared_types::{BetId, BetStatus, EventStatus, Money, Odds, Timestamp, VoidReason};
 use test_support::TestDatabase;
 use uuid::Uuid;
 
-use super::model::{
-    self, Answer, Chunk, Deed, EVENTS, Line, Model, Moment, Placed, Policy, Reply, Request, Transition, Work,
-};
-use crate::harness::{Books, History, actor, database, in_seconds, read_log, read_page};
+use super::books::{self, Chunk, Line, standing};
+use super::model::{EVENTS, Model, Moment, Placed, Transition, Work};
+use super::words::{bet_code, do_deed, event_code, read_answer, reason_code, ticket};
+use crate::harness::{Books, History, actor, database, read_log, read_page};
 
 pub const RIGHT: &str = "";
 
@@ -47,7 +45,7 @@ pub struct Replicas {
     conns: Vec<Object<AsyncPgConnection>>,
     stored: Books,
     history: History,
-    books: model::Books,
+    books: books::Books,
     database: TestDatabase,
     system: actix_rt::SystemRunner,
 }
@@ -72,7 +70,7 @@ impl Replicas {
             conns,
             stored,
             history,
-            books: model::Books::default(),
+            books: books::Books::default(),
             database,
             system,
         }
@@ -206,7 +204,7 @@ impl Replicas {
         self.check(model);
         for bet in &model.bets {
             let (stands, lines) = self.books.of(bet);
-            assert_eq!(stands, model::standing(&model.newest(bet.event), bet));
+            assert_eq!(stands, standing(&model.newest(bet.event), bet));
             let booked: i64 = lines.iter().map(|line| line.amount).sum();
             assert_eq!(booked, stands.payout.unwrap_or(0));
         }
@@ -228,75 +226,10 @@ const STORED: &str = "select concat_ws(' ', 'event', id, odds, status, revision,
         position)
     from feed";
 
-fn do_deed(history: &mut History, id: &str, deed: Deed) {
-    match deed {
-        Deed::Odds(odds) => history.set_odds(id, &format!("{}.{:02}", odds / 100, odds % 100)),
-        Deed::DeadlineNow => history.set_deadline(id, Timestamp::now()),
-        Deed::Status { status, closes_now } => {
-            let now = if closes_now {
-                Timestamp::now()
-            } else {
-                in_seconds(3600)
-            };
-            history.set_status_at(id, status, now)
-        }
-    };
-}
-
-fn ticket(request: &Request, at: u64) -> Ticket {
-    let odds = |hundredths| Odds::from_hundredths(hundredths).unwrap();
-    Ticket {
-        id: BetId::from_uuid(Uuid::from_u128(at.into())),
-        bet: PlaceBet {
-            event_id: EVENTS[request.event].parse().unwrap(),
-            stake: Money::from_cents(request.stake),
-            odds: match request.policy {
-                Policy::Any => OddsPolicy::Any,
-                Policy::Exactly(hundredths) => OddsPolicy::Exactly(odds(hundredths)),
-                Policy::AtLeast(hundredths) => OddsPolicy::AtLeast(odds(hundredths)),
-            },
-            bettor: None,
-            key: request.key.map(|key| format!("key-{key}").parse().unwrap()),
-        },
-    }
-}
-
-/// In the model's words.
-fn read_answer(answer: &Answered) -> Answer {
-    match answer {
-        Answered::Decided { outcome, replayed } => {
-            let reply = match outcome {
-                Ok(bet) => {
-                    assert_eq!((bet.status, bet.payout), (BetStatus::Pending, None));
-                    Reply::Accepted(Placed {
-                        at: bet.id.as_uuid().as_u128().try_into().unwrap(),
-                        event: EVENTS.iter().position(|id| *id == bet.event_id.as_str()).unwrap(),
-                        stake: bet.stake.cents(),
-                        odds: bet.odds.hundredths().into(),
-                        revision: bet.event_revision,
-                    })
-                }
-                Err(Refusal::EventNotFound) => Reply::NoSuchEvent,
-                Err(Refusal::BettingClosed) => Reply::Closed,
-                Err(Refusal::OddsChanged { current_odds }) => {
-                    Reply::OddsAre(current_odds.hundredths().into())
-                }
-            };
-            if *replayed {
-                Answer::Again(reply)
-            } else {
-                Answer::New(reply)
-            }
-        }
-        Answered::KeyReused => Answer::KeyReused,
-        Answered::Halted(halt) => panic!("bets are halted: {halt:?}"),
-    }
-}
-
 /// Settles a chunk, of an event that bet-maker chooses, and books in the model what that must have done.
 async fn settle(
     conn: &mut AsyncPgConnection,
-    books: &mut model::Books,
+    books: &mut books::Books,
     model: &Model,
     limit: u16,
 ) -> Result<(), SettleError> {
@@ -322,29 +255,4 @@ async fn settle(
     };
     assert_eq!(done, expected);
     Ok(())
-}
-
-const fn event_code(status: EventStatus) -> i16 {
-    match status {
-        EventStatus::Unfinished => 0,
-        EventStatus::FirstTeamWon => 1,
-        EventStatus::SecondTeamWon => 2,
-        EventStatus::Cancelled => 3,
-    }
-}
-
-const fn bet_code(status: BetStatus) -> i16 {
-    match status {
-        BetStatus::Pending => 0,
-        BetStatus::Won => 1,
-        BetStatus::Lost => 2,
-        BetStatus::Void => 3,
-    }
-}
-
-const fn reason_code(reason: VoidReason) -> i64 {
-    match reason {
-        VoidReason::EventCancelled => 1,
-        VoidReason::PlacedAfterClose => 2,
-    }
 }
