@@ -204,7 +204,11 @@ async fn a_key_whose_bet_was_placed_by_a_client_that_hung_up_tells_of_it() {
         .await;
     let waiting = wait_until("the bet waits to be stored", PATIENCE, async || {
         (app.books
-            .int("select count(*) from pg_locks where not granted")
+            .int(
+                "select count(*) from pg_locks
+                 where not granted and relation = 'idempotency_keys'::regclass
+                   and database = (select oid from pg_database where datname = current_database())",
+            )
             .await
             > 0)
         .then_some(())
