@@ -1,11 +1,14 @@
 //! The data folder: made with owner-only rights, and held by one process at a time.
 //!
-//! The lock is the kernel's, on an open file: it goes with the process, however that ends.
+//! The lock is the kernel's, on an open file: it goes with the process, however that ends. One that is just ending, or
+//! a copy of its descriptors on the way to another program, is waited for.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::error::JournalError;
 
@@ -13,6 +16,8 @@ const LOCK: &str = "journal.lock";
 const JOURNAL: &str = "journal.sqlite";
 /// SQLite would take a shorter file for a new one.
 pub(super) const SMALLEST_PAGE_BYTES: u64 = 512;
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// The journal's file in that data folder, whether it is there or not.
 pub(super) fn journal_in(folder: &Path) -> PathBuf {
@@ -30,7 +35,8 @@ impl Folder {
     /// Makes the folder if it is missing, and locks it.
     ///
     /// # Errors
-    /// [`JournalError::InUse`] where another process holds it; [`JournalError::Folder`] where it cannot be used.
+    /// [`JournalError::InUse`] where another process holds it for longer than two seconds;
+    /// [`JournalError::Folder`] where it cannot be used.
     pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Folder {
             folder: path.to_owned(),
@@ -42,15 +48,23 @@ impl Folder {
             .create(path)
             .map_err(failed)?;
         let lock = open_private(&path.join(LOCK)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(JournalError::InUse {
-                folder: path.to_owned(),
-            }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => {
+                    return Ok(Self {
+                        path: path.to_owned(),
+                        _lock: lock,
+                    });
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_POLL),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(JournalError::InUse {
+                        folder: path.to_owned(),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
         }
     }
 

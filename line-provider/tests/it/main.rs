@@ -22,6 +22,6 @@ mod receiver;
 mod requests;
 mod subscriptions;
 mod support;
-mod waiting;
 mod verify;
+mod waiting;
 mod writer;
