@@ -13,6 +13,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_types::{EventStatus, Timestamp};
 
+/// A bet as somebody wants it: what makes two requests one, with their key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    pub key: Option<String>,
+    pub event_id: String,
+    pub stake: String,
+    pub odds: Option<String>,
+    pub odds_change: Option<String>,
+    pub bettor: String,
+}
+
 /// What somebody asked a service for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,12 +49,7 @@ pub enum Call {
     },
     PlaceBet {
         replica: usize,
-        key: Option<String>,
-        event_id: String,
-        stake: String,
-        odds: Option<String>,
-        odds_change: Option<String>,
-        bettor: String,
+        wish: Wish,
     },
     GetBet {
         replica: usize,

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::Findings;
 use crate::evidence::Evidence;
-use crate::history::{Call, Operation};
+use crate::history::{Call, Operation, Wish};
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     let mut by_key: HashMap<&str, Vec<&Operation>> = HashMap::new();
     for operation in &evidence.history.operations {
-        if let Call::PlaceBet { key: Some(key), .. } = &operation.call {
+        if let Some(key) = wish(operation).and_then(|wish| wish.key.as_deref()) {
             by_key.entry(key).or_default().push(operation);
         }
     }
@@ -30,39 +30,22 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     }
 }
 
-/// What makes two requests one: all but the replica that was asked.
-fn request(operation: &Operation) -> Call {
-    match operation.call.clone() {
-        Call::PlaceBet {
-            key,
-            event_id,
-            stake,
-            odds,
-            odds_change,
-            bettor,
-            ..
-        } => Call::PlaceBet {
-            replica: 0,
-            key,
-            event_id,
-            stake,
-            odds,
-            odds_change,
-            bettor,
-        },
-        other => other,
+fn wish(operation: &Operation) -> Option<&Wish> {
+    match &operation.call {
+        Call::PlaceBet { wish, .. } => Some(wish),
+        _ => None,
     }
 }
 
 fn check_key(key: &str, operations: &[&Operation], findings: &mut Findings) {
-    let first = operations.first().map(|operation| request(operation));
+    let first = operations.first().and_then(|operation| wish(operation));
     let mut told: Option<(u16, Value)> = None;
     let mut originals = 0;
     for operation in operations {
         let Some((status, body)) = operation.answer() else {
             continue;
         };
-        if Some(request(operation)) != first {
+        if wish(operation) != first {
             let refused = status == 422 && body["code"] == "idempotency_key_reused";
             findings.require(refused || !is_decision(status), || {
                 format!("key {key} served another request too: {status} {body}")

@@ -6,7 +6,7 @@ use shared_types::{BetStatus, Change, ChangeType, Event, EventStatus, Timestamp}
 use super::*;
 use crate::evidence::tables::{Booked, Feed, StoredBet, StoredEvent, Version};
 use crate::evidence::{Account, Heard, Resources, Verified};
-use crate::history::{Call, Note, Operation, Outcome};
+use crate::history::{Call, Note, Operation, Outcome, Wish};
 use crate::proxy::Passed;
 use crate::wire::Receipt;
 
@@ -80,15 +80,15 @@ fn patch(odds: Option<&str>, status: Option<EventStatus>) -> Call {
 }
 
 fn place(replica: usize, stake: &str) -> Call {
-    Call::PlaceBet {
-        replica,
+    let wish = Wish {
         key: Some("key-1".to_owned()),
         event_id: "game".to_owned(),
         stake: stake.to_owned(),
         odds: None,
         odds_change: None,
         bettor: "alice".to_owned(),
-    }
+    };
+    Call::PlaceBet { replica, wish }
 }
 
 fn bet_body() -> Value {
@@ -292,8 +292,8 @@ const WRONGS: &[Wrong] = &[
     }),
     ("a keyless bet twice", Check::NothingUnasked, |e| {
         e.tables.keys.clear();
-        if let Call::PlaceBet { key, .. } = &mut e.history.operations[2].call {
-            *key = None;
+        if let Call::PlaceBet { wish, .. } = &mut e.history.operations[2].call {
+            wish.key = None;
         }
         let twin = StoredBet {
             id: "twin".to_owned(),

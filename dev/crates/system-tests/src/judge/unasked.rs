@@ -7,7 +7,7 @@ use shared_types::{Change, Event, Money, Odds};
 use super::Findings;
 use crate::evidence::Evidence;
 use crate::evidence::tables::StoredBet;
-use crate::history::Call;
+use crate::history::{Call, Wish};
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     let asked = Asked::of(evidence);
@@ -43,9 +43,9 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
 /// What the operators and the bettors sent, whatever came of it.
 struct Asked<'a> {
     events: HashMap<&'a str, Vec<&'a Call>>,
-    keyed: HashMap<&'a str, Vec<&'a Call>>,
+    keyed: HashMap<&'a str, Vec<&'a Wish>>,
     /// By bettor.
-    keyless: HashMap<&'a str, Vec<&'a Call>>,
+    keyless: HashMap<&'a str, Vec<&'a Wish>>,
 }
 
 impl<'a> Asked<'a> {
@@ -56,16 +56,21 @@ impl<'a> Asked<'a> {
             keyless: HashMap::new(),
         };
         for operation in &evidence.history.operations {
-            let call = &operation.call;
-            let calls = match call {
-                Call::CreateEvent { id, .. } | Call::PatchEvent { id, .. } | Call::Correct { id, .. } => {
-                    asked.events.entry(id.as_str())
+            match &operation.call {
+                call @ (Call::CreateEvent { id, .. }
+                | Call::PatchEvent { id, .. }
+                | Call::Correct { id, .. }) => {
+                    asked.events.entry(id).or_default().push(call);
                 }
-                Call::PlaceBet { key: Some(key), .. } => asked.keyed.entry(key.as_str()),
-                Call::PlaceBet { bettor, .. } => asked.keyless.entry(bettor.as_str()),
-                Call::GetEvent { .. } | Call::GetBet { .. } | Call::Look { .. } => continue,
-            };
-            calls.or_default().push(call);
+                Call::PlaceBet { wish, .. } => {
+                    let wishes = match &wish.key {
+                        Some(key) => asked.keyed.entry(key),
+                        None => asked.keyless.entry(&wish.bettor),
+                    };
+                    wishes.or_default().push(wish);
+                }
+                Call::GetEvent { .. } | Call::GetBet { .. } | Call::Look { .. } => {}
+            }
         }
         asked
     }
@@ -121,12 +126,12 @@ fn bets_were_asked_for(evidence: &Evidence, asked: &Asked<'_>, findings: &mut Fi
         .collect();
     let mut keyless = HashSet::new();
     for bet in &evidence.tables.bets {
-        let calls = match keys.get(bet.id.as_str()) {
+        let wishes = match keys.get(bet.id.as_str()) {
             Some(key) => asked.keyed.get(key.as_str()),
             None => asked.keyless.get(bet.bettor.as_deref().unwrap_or_default()),
         };
-        let calls = calls.map(Vec::as_slice).unwrap_or_default();
-        findings.require(calls.iter().any(|call| wants(call, bet)), || {
+        let wishes = wishes.map(Vec::as_slice).unwrap_or_default();
+        findings.require(wishes.iter().any(|wish| is_of(wish, bet)), || {
             format!("nobody asked for {bet:?}")
         });
         if !keys.contains_key(bet.id.as_str()) {
@@ -137,18 +142,15 @@ fn bets_were_asked_for(evidence: &Evidence, asked: &Asked<'_>, findings: &mut Fi
     }
 }
 
-fn wants(call: &Call, bet: &StoredBet) -> bool {
-    let Call::PlaceBet {
+fn is_of(wish: &Wish, bet: &StoredBet) -> bool {
+    let Wish {
         event_id,
         stake,
         odds,
         odds_change,
         bettor,
         ..
-    } = call
-    else {
-        return false;
-    };
+    } = wish;
     let asked_odds = odds
         .as_ref()
         .and_then(|odds| odds.parse::<Odds>().ok())

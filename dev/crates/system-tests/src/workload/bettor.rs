@@ -15,21 +15,10 @@ use tokio::net::TcpStream;
 
 use super::World;
 use super::caller::{Caller, Request, is_decided};
-use crate::history::{Call, Outcome};
+use crate::history::{Call, Outcome, Wish};
 
 /// Keys of bets that were answered and may be tried again.
 const REMEMBERED: usize = 50;
-
-/// A bet as somebody wants it.
-#[derive(Clone, Debug)]
-struct Wish {
-    key: Option<String>,
-    event_id: String,
-    stake: String,
-    odds: Option<String>,
-    odds_change: Option<String>,
-    bettor: String,
-}
 
 struct Bettor {
     world: Rc<World>,
@@ -127,12 +116,12 @@ impl Bettor {
     async fn ask(&self, wish: &Wish, replica: usize) -> Outcome {
         let request = Request {
             key: wish.key.clone(),
-            ..Request::send(Method::POST, "/bets".to_owned(), wish.body())
+            ..Request::send(Method::POST, "/bets".to_owned(), body(wish))
         };
         let Some(client) = self.replicas.get(replica) else {
             unreachable!("a replica is drawn from those that are there");
         };
-        let outcome = self.caller.call(client, wish.call(replica), &request).await;
+        let outcome = self.caller.call(client, call(wish, replica), &request).await;
         if let Outcome::Answered {
             status: 201, body, ..
         } = &outcome
@@ -149,7 +138,7 @@ impl Bettor {
         let Some(url) = self.world.addresses.replicas.get(replica) else {
             return;
         };
-        let (host, body) = (url.trim_start_matches("http://"), wish.body().to_string());
+        let (host, body) = (url.trim_start_matches("http://"), body(wish).to_string());
         let key = wish
             .key
             .as_ref()
@@ -160,7 +149,7 @@ impl Bettor {
         let id = self
             .caller
             .recorder()
-            .invoke(self.caller.actor(), wish.call(replica));
+            .invoke(self.caller.actor(), call(wish, replica));
         let stays = Duration::from_millis(self.random.random_range(0..12));
         let sent = async {
             let mut stream = TcpStream::connect(host).await?;
@@ -214,30 +203,21 @@ impl Bettor {
     }
 }
 
-impl Wish {
-    fn body(&self) -> Value {
-        let members = [
-            ("event_id", Some(&self.event_id)),
-            ("stake", Some(&self.stake)),
-            ("odds", self.odds.as_ref()),
-            ("odds_change", self.odds_change.as_ref()),
-            ("bettor", Some(&self.bettor)),
-        ];
-        let given = members
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
-        given.collect::<serde_json::Map<_, _>>().into()
-    }
+fn call(wish: &Wish, replica: usize) -> Call {
+    let wish = wish.clone();
+    Call::PlaceBet { replica, wish }
+}
 
-    fn call(&self, replica: usize) -> Call {
-        Call::PlaceBet {
-            replica,
-            key: self.key.clone(),
-            event_id: self.event_id.clone(),
-            stake: self.stake.clone(),
-            odds: self.odds.clone(),
-            odds_change: self.odds_change.clone(),
-            bettor: self.bettor.clone(),
-        }
-    }
+fn body(wish: &Wish) -> Value {
+    let members = [
+        ("event_id", Some(&wish.event_id)),
+        ("stake", Some(&wish.stake)),
+        ("odds", wish.odds.as_ref()),
+        ("odds_change", wish.odds_change.as_ref()),
+        ("bettor", Some(&wish.bettor)),
+    ];
+    let given = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+    given.collect::<serde_json::Map<_, _>>().into()
 }
