@@ -1,5 +1,5 @@
 //! The load: an operator's commands, bettors with keys, and readers, drawn from the seed. Every call goes through
-//! [`Caller`], which writes it into the history.
+//! `caller`, which writes it into the history.
 //!
 //! Whoever wants something repeats it until it is answered, as a client should; a bet without a key is never
 //! repeated. When time is over, nothing new is begun, and what was begun is repeated to its end.
