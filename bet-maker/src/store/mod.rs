@@ -112,7 +112,7 @@ impl Store {
         Ok(self.work.get().await?)
     }
 
-    /// Places, settles, or follows: one unit of work under [one deadline](WORK_DEADLINE).
+    /// Places, settles, or follows: one unit of work under one deadline.
     ///
     /// # Errors
     /// As [`Store::connection`]; [`StoreError::TimedOut`]; what `unit` ends with.
