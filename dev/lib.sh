@@ -47,7 +47,8 @@ need_tools() {
   [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 }
 
-# Lets the disk below a running process fail.
+# Fails system calls of a running process, and kills at them. Where tracing is forbidden, tests say so, and do what can
+# be done without.
 need_strace() {
   command -v strace >/dev/null || apt_install strace
 }
@@ -55,6 +56,11 @@ need_strace() {
 # Sets the clock of one process.
 need_faketime() {
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || apt_install libfaketime
+}
+
+# libFuzzer is C++.
+need_cxx() {
+  command -v c++ >/dev/null || apt_install g++
 }
 
 # Rust's installer puts cargo where only new logins look.

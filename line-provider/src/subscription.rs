@@ -4,6 +4,7 @@
 //! journal; delivery serves what it finds on the [`board`].
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use actix_web::http::Uri;
@@ -52,12 +53,19 @@ impl FromStr for CallbackUrl {
             Some("") => true,
             Some(rest) => rest
                 .strip_prefix(':')
+                // Rust's numbers may have a plus.
+                .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))
                 .and_then(|port| port.parse::<u16>().ok())
                 .is_some_and(|port| port > 0),
             None => false,
         };
+        // The parser takes anything of the right characters between the brackets.
+        let host_is_good = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && !host.starts_with('['),
+        };
         let scheme_is_good = matches!(uri.scheme_str(), Some("http" | "https"));
-        if scheme_is_good && !host.is_empty() && port_is_good {
+        if scheme_is_good && host_is_good && port_is_good {
             Ok(Self {
                 text: text.to_owned(),
                 uri,
@@ -246,7 +254,11 @@ mod tests {
             "http://h:65536/",
             "http://h:/",
             "http://h:x/",
+            "http://h:+80/",
             "http://h /",
+            "http://[:::1]/",
+            "http://[-::1]/",
+            "http://[127.0.0.1]/",
             "http://h/\n",
             &format!("{longest}x"),
         ] {

@@ -77,6 +77,10 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        // The parser takes any character between date and time. RFC 3339 has a T there, or a blank for readability.
+        if !matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')) {
+            return Err(InvalidTimestamp);
+        }
         let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
         // An offset can carry the first or last year of RFC 3339 over its edge.
         match parsed.checked_to_offset(UtcOffset::UTC) {
@@ -128,6 +132,21 @@ mod tests {
         ];
         for text in bad {
             assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
+        }
+    }
+
+    #[test]
+    fn date_and_time_are_parted_by_a_t_or_a_blank_and_by_nothing_else() {
+        for separator in ["T", "t", " "] {
+            let text = format!("2026-03-01{separator}18:00:00Z");
+            assert_eq!(
+                text.parse::<Timestamp>().unwrap().to_string(),
+                "2026-03-01T18:00:00Z"
+            );
+        }
+        for separator in ["", "9", "_", "\0", "\n", "-", "TT"] {
+            let text = format!("2026-03-01{separator}18:00:00Z");
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text:?}");
         }
     }
 

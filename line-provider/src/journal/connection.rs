@@ -54,7 +54,10 @@ pub(super) fn open_for_writing(file: &Path) -> Result<SqliteConnection, JournalE
         });
     }
     connection
-        .batch_execute("pragma journal_mode = wal; pragma journal_size_limit = 67108864")
+        // SQLite's own checkpoint would keep its failures to itself; see `checkpoint_in_passing`.
+        .batch_execute(
+            "pragma journal_mode = wal; pragma journal_size_limit = 67108864; pragma wal_autocheckpoint = 0",
+        )
         .map_err(failed("cannot set up the log of"))?;
     connection
         .run_pending_migrations(MIGRATIONS)
@@ -66,13 +69,17 @@ pub(super) fn open_for_writing(file: &Path) -> Result<SqliteConnection, JournalE
     Ok(connection)
 }
 
-/// A connection that cannot write.
+/// A connection that cannot write. Not even when it is closed: as the last one of a file that it may write, it would
+/// sync it and remove the write-ahead log, also after the writer's sync had failed.
 pub(super) fn open_for_reading(file: &Path) -> Result<SqliteConnection, JournalError> {
-    let mut connection = connect(file)?;
-    connection
-        .batch_execute("pragma query_only = on")
-        .map_err(|source| store_error(file, "cannot open for reading", source))?;
-    Ok(connection)
+    let connection = establish(file, |path| format!("file:{}?mode=ro", encoded(path)))?;
+    set_up(connection, file)
+}
+
+/// Copies what the write-ahead log holds into the file itself as far as readers let it, waiting for none, so that the
+/// next commit can begin the log again.
+pub(super) fn checkpoint_in_passing(connection: &mut SqliteConnection) -> QueryResult<()> {
+    connection.batch_execute("pragma wal_checkpoint(passive)")
 }
 
 /// Moves what the write-ahead log holds into the file itself.
@@ -88,8 +95,12 @@ pub(super) fn store_error(file: &Path, doing: &'static str, source: diesel::resu
     }
 }
 
+/// A connection that may write.
 fn connect(file: &Path) -> Result<SqliteConnection, JournalError> {
-    let mut connection = establish(file, str::to_owned)?;
+    set_up(establish(file, str::to_owned)?, file)
+}
+
+fn set_up(mut connection: SqliteConnection, file: &Path) -> Result<SqliteConnection, JournalError> {
     // The folder's lock keeps other writers out; an operator's backup may hold the file for a moment.
     connection
         .batch_execute("pragma busy_timeout = 1000; pragma synchronous = full; pragma cell_size_check = on")

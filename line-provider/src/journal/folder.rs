@@ -32,7 +32,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if it is missing, and locks it.
+    /// Makes the folder if it is missing, so that it outlasts a loss of power, and locks it.
     ///
     /// # Errors
     /// [`JournalError::InUse`] where another process holds it for longer than two seconds;
@@ -42,11 +42,7 @@ impl Folder {
             folder: path.to_owned(),
             source,
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(failed)?;
+        make(path).map_err(failed)?;
         let lock = open_private(&path.join(LOCK)).map_err(failed)?;
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
@@ -74,13 +70,10 @@ impl Folder {
         let length = open_private(&file)
             .and_then(|opened| {
                 opened.sync_all()?;
-                File::open(&self.path)?.sync_all()?;
+                self.sync_names()?;
                 Ok(opened.metadata()?.len())
             })
-            .map_err(|source| JournalError::Folder {
-                folder: self.path.clone(),
-                source,
-            })?;
+            .map_err(|source| self.unusable(source))?;
         if (1..SMALLEST_PAGE_BYTES).contains(&length) {
             return Err(JournalError::Damaged {
                 file,
@@ -89,6 +82,45 @@ impl Folder {
         }
         Ok(file)
     }
+
+    /// Makes the names of SQLite's side files last. SQLite syncs the folder as well, but tells nobody when it cannot.
+    ///
+    /// # Errors
+    /// [`JournalError::Folder`].
+    pub(super) fn sync(&self) -> Result<(), JournalError> {
+        self.sync_names().map_err(|source| self.unusable(source))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    fn unusable(&self, source: io::Error) -> JournalError {
+        JournalError::Folder {
+            folder: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// Makes the folder and those above it that are missing; each lasts once the folder that holds it is synced.
+fn make(path: &Path) -> io::Result<()> {
+    let missing: Vec<_> = path.ancestors().take_while(|folder| !is_there(folder)).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+        let parent = if parent == Path::new("") {
+            Path::new(".")
+        } else {
+            parent
+        };
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// The folder before the first name of a relative path is where the process stands.
+fn is_there(folder: &Path) -> bool {
+    folder == Path::new("") || folder.exists()
 }
 
 fn open_private(path: &Path) -> io::Result<File> {

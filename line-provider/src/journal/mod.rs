@@ -39,6 +39,12 @@ use connection::store_error;
 use folder::Folder;
 use schema::{changes, journal, subscription_cursors, subscriptions};
 
+/// About how many pages the write-ahead log may grow by before it is copied into the file: 4 MiB.
+const CHECKPOINT_PAGES: usize = 1000;
+const PAGE_BYTES: usize = 4096;
+/// Pages that every commit changes, besides those that its rows fill.
+const PAGES_OF_A_COMMIT: usize = 3;
+
 /// One thing to make durable.
 #[derive(Debug)]
 pub enum Write {
@@ -52,12 +58,24 @@ pub enum Write {
     Cursor(SubscriptionId, u64),
 }
 
+impl Write {
+    /// About how many pages it changes.
+    fn pages(&self) -> usize {
+        match self {
+            Self::Change(record) => 1 + record.body.len() / PAGE_BYTES,
+            Self::Subscribe(..) | Self::ChangeSubscription(_) | Self::Unsubscribe(_) | Self::Cursor(..) => 1,
+        }
+    }
+}
+
 /// The open journal.
 pub struct Journal {
     // Fields are dropped in this order: the lock goes last.
     connection: SqliteConnection,
     file: PathBuf,
     instance: Instance,
+    /// About how many pages were written since the last checkpoint.
+    logged_pages: usize,
     _folder: Folder,
 }
 
@@ -72,6 +90,7 @@ impl Journal {
         let file = folder.journal_file()?;
         wal::check(&file)?;
         let mut connection = connection::open_for_writing(&file)?;
+        folder.sync()?;
         let instance = match replay::read_instance(&mut connection, &file)? {
             Some(instance) => instance,
             None => found(&mut connection, &file, Instance::from_uuid(fresh), now)?,
@@ -81,6 +100,7 @@ impl Journal {
             connection,
             file,
             instance,
+            logged_pages: 0,
             _folder: folder,
         };
         Ok((journal, contents))
@@ -110,7 +130,23 @@ impl Journal {
                     .iter()
                     .try_for_each(|write| apply(connection, write, instance))
             })
-            .map_err(|source| store_error(&self.file, "cannot write", source))
+            .map_err(|source| store_error(&self.file, "cannot write", source))?;
+        self.logged_pages += PAGES_OF_A_COMMIT + writes.iter().map(Write::pages).sum::<usize>();
+        Ok(())
+    }
+
+    /// Copies the write-ahead log into the file where it has become long. Nothing is more durable by it; but a disk
+    /// that fails here must not be trusted with the next commit.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    pub fn tidy(&mut self) -> Result<(), JournalError> {
+        if self.logged_pages < CHECKPOINT_PAGES {
+            return Ok(());
+        }
+        self.logged_pages = 0;
+        connection::checkpoint_in_passing(&mut self.connection)
+            .map_err(|source| store_error(&self.file, "cannot tidy up", source))
     }
 
     /// Moves everything into the one file and gives the folder free.

@@ -57,7 +57,29 @@ pub struct Writer {
 pub type WriterThread = JoinHandle<Result<(), JournalError>>;
 
 impl Writer {
-    /// Starts the thread on an open journal. `ended` is dropped when it ends, for whatever reason.
+    /// The writer of an open journal, and the loop behind it, for whoever wants that on a thread of its own choice.
+    pub fn new(
+        journal: Journal,
+        contents: Contents,
+        clock: Clock,
+        read_models: ReadModels,
+    ) -> (Self, Decider) {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let (busy, busy_since) = watch::channel(None);
+        let truth = Truth::new(contents);
+        read_models.catalogue.put(truth.entries());
+        let decider = Decider {
+            commands,
+            journal,
+            truth,
+            clock,
+            read_models,
+            busy,
+        };
+        (Self { queue, busy_since }, decider)
+    }
+
+    /// Starts the loop on a new thread. `ended` is dropped when it ends, for whatever reason.
     pub fn start(
         journal: Journal,
         contents: Contents,
@@ -65,25 +87,15 @@ impl Writer {
         read_models: ReadModels,
         ended: oneshot::Sender<()>,
     ) -> (Self, WriterThread) {
-        let (queue, commands) = mpsc::channel(QUEUE);
-        let (busy, busy_since) = watch::channel(None);
-        let truth = Truth::new(contents);
-        read_models.catalogue.put(truth.entries());
-        let decider = Decider {
-            journal,
-            truth,
-            clock,
-            read_models,
-            busy,
-        };
+        let (writer, decider) = Self::new(journal, contents, clock, read_models);
         let running = thread::Builder::new()
             .name("journal-writer".to_owned())
             .spawn(move || {
                 let _ended = ended;
-                decider.run(commands)
+                decider.run()
             })
             .expect("the process can start one more thread");
-        (Self { queue, busy_since }, running)
+        (writer, running)
     }
 
     /// Decides a client's command about an event; `trace` is of the client's request.
@@ -215,7 +227,9 @@ impl Answer {
     }
 }
 
-struct Decider {
+/// Decides what the [`Writer`] is given; the thread that runs it is the one that writes the journal.
+pub struct Decider {
+    commands: mpsc::Receiver<Command>,
     journal: Journal,
     truth: Truth,
     clock: Clock,
@@ -224,21 +238,25 @@ struct Decider {
 }
 
 impl Decider {
-    fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), JournalError> {
-        while let Some(first) = commands.blocking_recv() {
+    /// Carries out commands until it is told to stop or no [`Writer`] is left, then closes the journal.
+    ///
+    /// # Errors
+    /// The first write that fails; everything that waited then stays unanswered.
+    pub fn run(mut self) -> Result<(), JournalError> {
+        while let Some(first) = self.commands.blocking_recv() {
             let mut waiting = vec![first];
             while waiting.len() < BATCH
-                && let Ok(command) = commands.try_recv()
+                && let Ok(command) = self.commands.try_recv()
             {
                 waiting.push(command);
             }
-            metrics::queue_depth(commands.len());
+            metrics::queue_depth(self.commands.len());
             self.busy.send_replace(Some(Instant::now()));
             let stop = self.carry_out(waiting)?;
             self.busy.send_replace(None);
             if stop {
                 // What still waits is answered, what comes later finds a closed queue.
-                commands.close();
+                self.commands.close();
             }
         }
         self.journal.close()
@@ -276,6 +294,8 @@ impl Decider {
             self.show(batch);
         }
         answers.into_iter().for_each(Answer::send);
+        // After the answers, which do not depend on it.
+        self.journal.tidy()?;
         Ok(stop)
     }
 
