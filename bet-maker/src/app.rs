@@ -191,7 +191,8 @@ fn readiness(store: Store, freshness: Arc<Freshness>) -> Readiness {
 }
 
 async fn read_feed(store: &Store) -> Result<FeedState, StoreError> {
-    within(READY_DEADLINE, store.work(async |conn| feed::read(conn).await)).await
+    // Anybody may ask: not with the connections that bets are placed by.
+    within(READY_DEADLINE, store.read(async |conn| feed::read(conn).await)).await
 }
 
 /// Whether line-provider's log is followed and freshly known.

@@ -56,7 +56,8 @@ pub const OVERLOADED: Code = Code::new(
 pub const DATABASE_UNAVAILABLE: Code = Code::new(
     "database_unavailable",
     StatusCode::SERVICE_UNAVAILABLE,
-    "The database is away. Try again shortly, with the same Idempotency-Key.",
+    "The database does not answer. Whether a bet was placed is not known: repeat the request with its Idempotency-Key; \
+     without one, look at GET /bets first.",
 );
 pub const INVALID_SIGNATURE: Code = Code::new(
     "invalid_signature",

@@ -41,7 +41,8 @@ const READ_DEADLINE: Duration = Duration::from_secs(8);
 const WAIT_TO_WORK: Duration = Duration::from_secs(3);
 const WAIT_TO_READ: Duration = Duration::from_secs(1);
 
-/// Why the store did not do as asked. Nothing was changed, except where a commit's answer was lost.
+/// Why the store did not do as asked. Nothing was changed, except where a commit's answer was lost or not
+/// waited for.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No connection could be had.

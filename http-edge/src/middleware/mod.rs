@@ -15,12 +15,12 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpMessage as _, HttpResponse,
     body::{BodySize, BoxBody, EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     error::InternalError,
     http::{
-        Method, StatusCode, Uri,
+        ConnectionType, Method, StatusCode, Uri,
         header::{ALLOW, CONTENT_TYPE, HeaderValue},
         uri::PathAndQuery,
     },
@@ -99,6 +99,7 @@ where
         if head_only {
             request.head_mut().method = Method::GET;
         }
+        let is_chunked = request.chunked().unwrap_or(false);
         // A handler that panics costs its own request only; unwinding ends here, nothing it touched is reused.
         let handled = AssertUnwindSafe(self.service.call(request)).catch_unwind();
         let handled = tokio::time::timeout(self.deadline, handled);
@@ -108,6 +109,11 @@ where
                 Ok(Ok(Ok(response))) => {
                     let mut response = asked.finish(response);
                     response.headers_mut().insert(X_REQUEST_ID, request_id);
+                    // A body of unknown length that nobody read is still on its way, and would be taken for the next head.
+                    if is_chunked && !response.status().is_success() {
+                        let head = response.response_mut().head_mut();
+                        head.set_connection_type(ConnectionType::Close);
+                    }
                     let response = if head_only {
                         without_stream(response)
                     } else {

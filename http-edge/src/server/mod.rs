@@ -82,6 +82,8 @@ where
             .client_request_timeout(limits.head)
             .keep_alive(limits.keep_alive)
             .client_disconnect_timeout(LINGER)
+            // Who has closed waits for nothing any more: its handler and its place are given up.
+            .h1_allow_half_closed(false)
             .local_addr(address)
             .on_connect_ext(|stream: &Timed, connection| {
                 connection.insert(stream.line().clone());

@@ -28,8 +28,9 @@ pub(super) const IN_FLIGHT: usize = 32;
 /// How long a change is tried, from its first attempt by this process on.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
-/// After so many failures in a row, of whatever events, the receiver is taken to be down.
+/// After so many failures in a row, of whatever events, over so long a time, the receiver is taken to be down.
 const DOWN: u32 = 3;
+const DOWN_FOR: Duration = Duration::from_secs(2);
 
 /// An attempt to make now.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ struct Lane<P> {
     failures: u32,
     /// The receiver said how long it wants to be left alone.
     is_asked_to_wait: bool,
+    /// Its retry was brought forward since it failed first: once, or events that always fail would never be left alone.
+    is_hastened: bool,
 }
 
 #[derive(Debug)]
@@ -86,8 +89,9 @@ pub(super) struct Window<P> {
     payloads: usize,
     /// Lanes whose last attempt failed.
     failing: usize,
-    /// Failed attempts since the last that was taken.
+    /// Failed attempts since the last that was taken, and when the first of them failed.
     failures_in_a_row: u32,
+    failing_since: Option<Instant>,
 }
 
 impl<P> Window<P> {
@@ -102,6 +106,7 @@ impl<P> Window<P> {
             payloads: 0,
             failing: 0,
             failures_in_a_row: 0,
+            failing_since: None,
         }
     }
 
@@ -149,6 +154,7 @@ impl<P> Window<P> {
                     stage: Stage::Ready,
                     failures: 0,
                     is_asked_to_wait: false,
+                    is_hastened: false,
                 });
                 self.ready.push_back(lane.clone());
                 self.payloads += 1;
@@ -224,19 +230,22 @@ impl<P> Window<P> {
     pub(super) fn delivered(&mut self, lane: &EventId, now: Instant) {
         self.in_flight -= 1;
         self.drop_first(lane);
-        if std::mem::take(&mut self.failures_in_a_row) >= DOWN {
+        let failures = std::mem::take(&mut self.failures_in_a_row);
+        let since = self.failing_since.take();
+        if failures >= DOWN && since.is_some_and(|since| now.saturating_duration_since(since) >= DOWN_FOR) {
             self.hasten_retries(now);
         }
     }
 
-    /// Makes every retry due, but for those that the receiver wants to wait.
+    /// Makes every retry due, but for those that the receiver wants to wait, and those that this has helped nothing.
     fn hasten_retries(&mut self, now: Instant) {
         let lanes = &mut self.lanes;
         self.retries = std::mem::take(&mut self.retries)
             .into_iter()
             .map(|(at, id)| match lanes.get_mut(&id) {
-                Some(lane) if !lane.is_asked_to_wait => {
+                Some(lane) if !lane.is_asked_to_wait && !lane.is_hastened => {
                     let at = at.min(now);
+                    lane.is_hastened = true;
                     lane.stage = Stage::RetryAt(at);
                     (at, id)
                 }
@@ -271,6 +280,7 @@ impl<P> Window<P> {
         lane.stage = Stage::RetryAt(at);
         lane.is_asked_to_wait = retry_after.is_some();
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.failing_since.get_or_insert(now);
         for waiting in &mut lane.waiting {
             self.payloads -= usize::from(waiting.payload.take().is_some());
         }
@@ -294,6 +304,7 @@ impl<P> Window<P> {
         let lane = known.get_mut();
         self.failing -= usize::from(lane.failures > 0);
         lane.failures = 0;
+        lane.is_hastened = false;
         let first = lane.waiting.pop_front();
         if lane.waiting.is_empty() {
             known.remove();

@@ -55,7 +55,7 @@ pub const OVERLOADED: Code = Code::new(
 pub const JOURNAL_UNAVAILABLE: Code = Code::new(
     "journal_unavailable",
     StatusCode::SERVICE_UNAVAILABLE,
-    "The journal cannot be used now. Whether a command was carried out is not known: send it again, that is safe.",
+    "The journal cannot be used now. Whether a command was carried out is not known: send it again, which is safe where you gave the id, and the secret, yourself.",
 );
 
 route_codes! {

@@ -3,15 +3,17 @@
 //! Statuses of events: 0 unfinished, 1 first team won, 2 second team won, 3 cancelled. Of bets: 0 pending, 1 won, 2 lost,
 //! 3 void. Reasons: 1 the event was cancelled, 2 placed after the close.
 
-/// What a bet should be is worked out in `numeric`, from the event's row alone.
+/// What a bet should be is worked out in `numeric`, from the event's row alone. Without a result it is pending: adopting
+/// another log closes events and settles none.
 pub(super) const SETTLED_BY_NEWEST: &str = "
 with judged as (
     select b.id, b.event_id, b.status, b.void_reason, b.payout, b.stake, b.odds, e.revision,
         e.id is null as is_unknown,
-        case when b.placed_at >= e.closed_at then 3
+        case when e.result_seq = 0 then 0
+             when b.placed_at >= e.closed_at then 3
              when e.status = 0 then 0 when e.status = 1 then 1 when e.status = 2 then 2 when e.status = 3 then 3
         end as right_status,
-        case when b.placed_at >= e.closed_at then 2 when e.status = 3 then 1 end as right_reason
+        case when e.result_seq = 0 then null when b.placed_at >= e.closed_at then 2 when e.status = 3 then 1 end as right_reason
     from bets b left join events e on e.id = b.event_id
     where e.id is null or e.settled_seq = e.result_seq
 ), paid as (

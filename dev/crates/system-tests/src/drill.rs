@@ -4,6 +4,7 @@
 //! The bets are put into the table by one statement, as a million requests would have; everything after that is the
 //! system's own doing.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -146,26 +147,35 @@ async fn prepare(cluster: &Cluster, client: &Postgres, operator: &Client, bets: 
 async fn kill_while_settling(cluster: &Rc<Cluster>, client: &Postgres, kills: u32) -> Result<u32> {
     let mut revivals = JoinSet::new();
     let mut killed = 0;
+    // A session outlives its client until its statement ends: each is struck once.
+    let mut struck = HashSet::new();
     while killed < kills {
-        let mut port = None;
+        let mut session = None;
         let found = poll_until(AT_WORK, async || {
             if !is_due(client).await.unwrap_or(true) {
                 return Some(());
             }
-            port = settling_port(client).await.ok()?;
-            port.map(|_| ())
+            session = settling_session(client).await.ok()?;
+            session
+                .as_ref()
+                .filter(|session| !struck.contains(*session))
+                .map(|_| ())
         });
         ensure!(found.await.is_ok(), "nobody settles");
-        let Some(port) = port else { break };
-        let mut replicas = cluster.replicas.iter();
-        let works = replicas.find(|(_, links)| {
-            links
-                .to_database
-                .passed()
-                .iter()
-                .any(|passed| passed.port == port)
+        let Some(session) = session.filter(|session| !struck.contains(session)) else {
+            break;
+        };
+        let (port, _) = session;
+        // Ports are used again: the newest connection by that port is the one.
+        let owners = cluster.replicas.iter().filter_map(|(process, links)| {
+            let passed = links.to_database.passed();
+            let newest = passed.iter().rfind(|passed| passed.port == port)?;
+            Some((newest.at, process))
         });
-        let Some((process, _)) = works else { continue };
+        let Some((_, process)) = owners.max_by_key(|(at, _)| *at) else {
+            continue;
+        };
+        struck.insert(session);
         // A replica that is being revived already is somebody else's now.
         let Ok(mut service) = process.service.try_lock() else {
             continue;
@@ -185,13 +195,14 @@ async fn kill_while_settling(cluster: &Rc<Cluster>, client: &Postgres, kills: u3
     Ok(killed)
 }
 
-/// The port of the connection that a chunk is being settled by.
-async fn settling_port(client: &Postgres) -> Result<Option<u16>> {
-    let sql = "select client_port from pg_stat_activity
+/// The session that settles a chunk, by its client's port and its beginning.
+async fn settling_session(client: &Postgres) -> Result<Option<(u16, String)>> {
+    let sql = "select client_port, backend_start::text from pg_stat_activity
                where datname = current_database() and state <> 'idle' and query like '%settle_bets%'
-                 and pid <> pg_backend_pid() limit 1";
+                 and pid <> pg_backend_pid() order by backend_start desc limit 1";
     let row = client.query_opt(sql, &[]).await?;
-    row.map(|row| Ok(row.get::<_, i32>(0).try_into()?)).transpose()
+    row.map(|row| Ok((row.get::<_, i32>(0).try_into()?, row.get(1))))
+        .transpose()
 }
 
 async fn is_due(client: &Postgres) -> Result<bool> {
@@ -207,8 +218,10 @@ async fn progress_of(client: &Postgres) -> Option<(i64, Option<String>)> {
 
 async fn wait_for_progress(client: &Postgres) -> Result<()> {
     let before = progress_of(client).await;
+    // Settled meanwhile, it does not move any more.
     let moved = poll_until(PATIENCE, async || {
-        (progress_of(client).await != before).then_some(())
+        let is_over = is_due(client).await.is_ok_and(|is_due| !is_due);
+        (is_over || progress_of(client).await != before).then_some(())
     });
     ensure!(moved.await.is_ok(), "no chunk comes through");
     Ok(())

@@ -62,6 +62,19 @@ pub enum Call {
     },
 }
 
+impl Call {
+    /// The event that line-provider is asked about or told of.
+    pub fn event(&self) -> Option<&str> {
+        match self {
+            Self::CreateEvent { id, .. }
+            | Self::PatchEvent { id, .. }
+            | Self::Correct { id, .. }
+            | Self::GetEvent { id } => Some(id),
+            Self::PlaceBet { .. } | Self::GetBet { .. } | Self::Look { .. } => None,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,24 +1,45 @@
 //! The nemesis: carries out a plan, each track on its own, and puts everything right behind each fault.
 
+use std::cell::{Cell, RefCell};
 use std::path::Path;
-use std::process::Command;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use test_support::{Postgres, Service};
+use awc::http::Method;
+use serde_json::json;
+use shared_types::Timestamp;
+use test_support::{Client, Postgres, Service, poll_until};
 use tokio::sync::watch;
 
-use crate::cluster::{Cluster, DiskFault, Process, process::revive};
+use crate::cluster::process::{end, revive};
+use crate::cluster::{Cluster, DiskFault, OPERATOR_TOKEN, Process};
 use crate::evidence::tables;
-use crate::history::{Note, Recorder};
+use crate::history::{Call, Note, Outcome, Recorder};
 use crate::plan::{Act, Blow, Fault, LinkGroup};
 use crate::proxy::{Condition, Link};
 use crate::workload::Gate;
 
+const PROBE: Duration = Duration::from_secs(2);
+/// As long as a failing disk is waited for.
+const PROBING: Duration = Duration::from_secs(20);
 const STORM: Duration = Duration::from_secs(9);
 /// Long enough for what the last faults left behind to be over.
 const CALM: Duration = Duration::from_secs(7);
+
+/// Waits until it has stormed for that long; calm in between does not count, so that faults do not all begin at once.
+async fn storm_for(is_storming: &mut watch::Receiver<bool>, time: Duration) {
+    let mut left = time;
+    // The weather is dropped only with everything else.
+    while is_storming.wait_for(|is_storming| *is_storming).await.is_ok() {
+        let begun = Instant::now();
+        let calm = is_storming.wait_for(|is_storming| !*is_storming);
+        if tokio::time::timeout(left, calm).await.is_err() {
+            return;
+        }
+        left = left.saturating_sub(begun.elapsed());
+    }
+}
 
 /// Whose power it is to do damage.
 pub struct Nemesis {
@@ -30,6 +51,18 @@ pub struct Nemesis {
     pub can_fail_disks: bool,
     /// Faults begin only while it is.
     pub is_storming: watch::Receiver<bool>,
+    pub harm: Harm,
+    /// Events made only to have something written.
+    pub probes: Cell<usize>,
+}
+
+/// What came of the faults.
+#[derive(Debug, Default)]
+pub struct Harm {
+    /// How many processes were ended.
+    pub ends: Cell<usize>,
+    /// What did not go as it must: a process that does not end in order, or does not come back.
+    pub wrongs: RefCell<Vec<String>>,
 }
 
 /// Storm and calm in turn: a system that never gets up is not attacked, only kept down.
@@ -45,26 +78,25 @@ pub async fn weather(storming: watch::Sender<bool>) {
 }
 
 impl Nemesis {
-    /// Carries out a track until it ends or `over` says so; the fault under way is put right first.
-    ///
-    /// # Errors
-    /// The damage could not be done, or not be put right.
-    pub async fn carry_out(&self, track: Vec<Act>, mut over: watch::Receiver<bool>) -> Result<()> {
+    /// Carries out a track until it ends or `over` says so; the fault under way is put right first. What does not go as
+    /// it must is for the judge.
+    pub async fn carry_out(&self, track: Vec<Act>, mut over: watch::Receiver<bool>) {
         let mut is_storming = self.is_storming.clone();
         for Act { after, fault, lasts } in track {
-            let weather = async {
-                tokio::time::sleep(after).await;
-                is_storming.wait_for(|is_storming| *is_storming).await.is_ok()
-            };
+            let weather = storm_for(&mut is_storming, after);
             tokio::select! {
                 _ = weather => {}
-                _ = over.wait_for(|over| *over) => return Ok(()),
+                _ = over.wait_for(|over| *over) => return,
             }
             self.recorder.note(Note::Fault(fault.to_string()));
-            let done = self.strike(&fault, lasts).await;
-            done.with_context(|| format!("in vain: {fault}"))?;
+            if let Err(error) = self.strike(&fault, lasts).await {
+                self.harm.wrongs.borrow_mut().push(format!("{fault}: {error:#}"));
+            }
         }
-        Ok(())
+    }
+
+    fn count_ends(&self, ends: usize) {
+        self.harm.ends.set(self.harm.ends.get() + ends);
     }
 
     async fn strike(&self, fault: &Fault, lasts: Duration) -> Result<()> {
@@ -73,32 +105,34 @@ impl Nemesis {
             Fault::LineProvider(blow) => {
                 let mut service = cluster.line_provider.service.lock().await;
                 if deal(&mut service, *blow, lasts).await? {
+                    self.count_ends(1);
                     cluster.begin_epoch();
                     revive(&mut service).await?;
                 }
             }
             Fault::BetMaker(number, blow) => {
                 let (process, _) = cluster.replicas.get(*number).context("no such replica")?;
-                blow_at(process, *blow, lasts).await?;
+                self.blow_at(process, *blow, lasts).await?;
             }
             Fault::Subscriber(number, blow) => {
                 let subscriber = cluster.subscribers.get(*number).context("no such subscriber")?;
-                blow_at(&subscriber.process, *blow, lasts).await?;
+                self.blow_at(&subscriber.process, *blow, lasts).await?;
             }
             Fault::Rolling => {
                 for (process, _) in &cluster.replicas {
-                    blow_at(process, Blow::Terminate, Duration::from_millis(50)).await?;
+                    self.blow_at(process, Blow::Terminate, Duration::from_millis(50))
+                        .await?;
                 }
             }
             Fault::Clock { replica, seconds } => self.set_clock_off(*replica, *seconds, lasts).await?,
-            Fault::PostgresImmediate => {
-                cluster
-                    .database
-                    .interrupt(Postgres::stop_immediately, lasts)
-                    .await?
-            }
+            Fault::PostgresImmediate => self.interrupt_postgres(Postgres::stop_immediately, lasts).await?,
+
             Fault::PostgresKill => cluster.database.interrupt(Postgres::kill9, lasts).await?,
-            Fault::FrozenBackends => freeze_backends(&cluster.database_url(), lasts).await?,
+            Fault::FrozenPostgres => {
+                let frozen = cluster.database.freeze()?;
+                tokio::time::sleep(lasts).await;
+                drop(frozen);
+            }
             Fault::LockedTable => lock_table(&cluster.database_url(), lasts).await?,
             Fault::Disk(fault) => self.fail_disk(*fault, lasts).await?,
             Fault::SetBack => self.set_back(lasts).await?,
@@ -113,11 +147,26 @@ impl Nemesis {
         Ok(())
     }
 
+    async fn blow_at(&self, process: &Process, blow: Blow, lasts: Duration) -> Result<()> {
+        let mut service = process.service.lock().await;
+        if deal(&mut service, blow, lasts).await? {
+            self.count_ends(1);
+            revive(&mut service).await?;
+        }
+        Ok(())
+    }
+
+    async fn interrupt_postgres(&self, end: fn(&mut Postgres), lasts: Duration) -> Result<()> {
+        self.count_ends(1);
+        self.cluster.database.interrupt(end, lasts).await
+    }
+
     async fn set_clock_off(&self, replica: usize, seconds: i64, lasts: Duration) -> Result<()> {
         let (process, _) = self.cluster.replicas.get(replica).context("no such replica")?;
         let mut service = process.service.lock().await;
         for seconds in [seconds, 0] {
-            service.terminate().await;
+            end(&mut service).await?;
+            self.count_ends(1);
             crate::cluster::set_clock_off(&mut service, seconds)?;
             revive(&mut service).await?;
             if seconds != 0 {
@@ -132,13 +181,48 @@ impl Nemesis {
             return Ok(());
         }
         let mut service = self.cluster.line_provider.service.lock().await;
-        let status = crate::cluster::fail_disk(&mut service, fault).await?;
-        if status.success() {
-            bail!("line-provider ended as if all were well: {status}");
+        let probe = self.probe(service.url());
+        let (status, ()) = tokio::join!(crate::cluster::fail_disk(&mut service, fault), probe);
+        self.count_ends(1);
+        if status?.success() {
+            bail!("line-provider ended as if all were well");
         }
         tokio::time::sleep(down).await;
         self.cluster.begin_epoch();
         revive(&mut service).await
+    }
+
+    /// Has line-provider write something, whatever the operators do; what comes of it is unknown.
+    async fn probe(&self, url: String) {
+        let operator = Client::new(&url).with_bearer(OPERATOR_TOKEN);
+        let deadline = Timestamp::now()
+            .saturating_add(Duration::from_secs(3600))
+            .to_string();
+        let outlived = poll_until(PROBING, async || {
+            let number = self.probes.get() + 1;
+            self.probes.set(number);
+            let (id, title, odds) = (format!("probe-{number}"), "a probe".to_owned(), "1.50".to_owned());
+            let body = json!({"id": id, "title": title, "odds": odds, "deadline": deadline});
+            let deadline = deadline.clone();
+            let call = self.recorder.invoke(
+                "nemesis",
+                Call::CreateEvent {
+                    id,
+                    title,
+                    odds,
+                    deadline,
+                },
+            );
+            let headers = [("content-type", "application/json")];
+            let sent = operator.try_send(Method::POST, "/events", &headers, body.to_string().into_bytes());
+            let sent = tokio::time::timeout(PROBE, sent).await;
+            let why = "a probe".to_owned();
+            self.recorder.returned(call, Outcome::Unknown { why });
+            // It is gone once nobody answers.
+            (!matches!(sent, Ok(Ok(_)))).then_some(())
+        });
+        // A service that outlives its disk is told of by whoever waits for its end.
+        let _ = outlived.await;
     }
 
     /// Keeps a copy of the journal, lets more happen, serves the copy for a while, and brings the journal back. The
@@ -148,7 +232,7 @@ impl Nemesis {
         let (journal, copy) = (cluster.journal(), cluster.folder.join("older-copy"));
         {
             let mut service = cluster.line_provider.service.lock().await;
-            service.terminate().await;
+            end(&mut service).await?;
             copy_folder(&journal, &copy)?;
             cluster.begin_epoch();
             revive(&mut service).await?;
@@ -156,10 +240,10 @@ impl Nemesis {
         tokio::time::sleep(Duration::from_secs(3)).await;
         let closed = self.operators.close().await;
         let mut service = cluster.line_provider.service.lock().await;
-        service.terminate().await;
         self.recorder.note(Note::SetBack);
         for (folder, patience) in [(&copy, lasts), (&journal, Duration::ZERO)] {
-            service.terminate().await;
+            end(&mut service).await?;
+            self.count_ends(1);
             service.remove_env("LINE_PROVIDER_DATA_DIR");
             service.set_env("LINE_PROVIDER_DATA_DIR", folder.display().to_string());
             cluster.begin_epoch();
@@ -206,14 +290,6 @@ impl Nemesis {
     }
 }
 
-async fn blow_at(process: &Process, blow: Blow, lasts: Duration) -> Result<()> {
-    let mut service = process.service.lock().await;
-    if deal(&mut service, blow, lasts).await? {
-        revive(&mut service).await?;
-    }
-    Ok(())
-}
-
 /// Whether the process has to be started again.
 async fn deal(service: &mut Service, blow: Blow, lasts: Duration) -> Result<bool> {
     match blow {
@@ -224,36 +300,10 @@ async fn deal(service: &mut Service, blow: Blow, lasts: Duration) -> Result<bool
             return Ok(false);
         }
         Blow::Kill => service.kill9().await,
-        Blow::Terminate => {
-            let status = service.terminate().await;
-            if let Some(status) = status
-                && !status.success()
-            {
-                bail!("{} was told to end, and ended with {status}", service.name());
-            }
-        }
+        Blow::Terminate => end(service).await?,
     }
     tokio::time::sleep(lasts).await;
     Ok(true)
-}
-
-/// Halts some backends in whatever they are doing, locks in hand.
-async fn freeze_backends(database_url: &str, lasts: Duration) -> Result<()> {
-    let client = tables::connect(database_url).await?;
-    let pids =
-        "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-                order by random() limit 4";
-    let rows = client.query(pids, &[]).await?;
-    let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
-    if pids.is_empty() {
-        return Ok(());
-    }
-    // A backend may end meanwhile: `kill` fails for that one, and only for that one.
-    let signal = |name: &str| Command::new("kill").arg(name).args(&pids).output();
-    signal("-STOP").context("cannot run kill")?;
-    tokio::time::sleep(lasts).await;
-    signal("-CONT").context("cannot run kill")?;
-    Ok(())
 }
 
 /// Holds what every placement needs, until all connections wait for it.

@@ -26,7 +26,7 @@ pub enum Kind {
     Clocks,
     /// The same of subscribers.
     Subscribers,
-    /// Immediate shutdown and SIGKILL of Postgres, frozen backends, a table locked until the pools are exhausted.
+    /// Immediate shutdown, SIGKILL and SIGSTOP of Postgres, a table locked until the pools are exhausted.
     Postgres,
     /// The disk under the journal is full, or its syncs fail.
     Disk,
@@ -59,7 +59,7 @@ pub enum Blow {
 }
 
 /// Which group of links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LinkGroup {
     Operators,
     Bettors,
@@ -82,7 +82,7 @@ pub enum Fault {
     Subscriber(usize, Blow),
     PostgresImmediate,
     PostgresKill,
-    FrozenBackends,
+    FrozenPostgres,
     LockedTable,
     Disk(DiskFault),
     SetBack,
@@ -113,6 +113,7 @@ impl fmt::Display for Fault {
 /// A fault, how long to wait before it, and how long it lasts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Act {
+    /// Of the storm's time.
     pub after: Duration,
     pub fault: Fault,
     pub lasts: Duration,
@@ -185,7 +186,7 @@ fn decks(kinds: &[Kind]) -> Vec<Vec<Fault>> {
         decks.push(bet_maker);
     }
 
-    let stops = [Blow::Kill, Blow::Stop];
+    let stops = [Blow::Kill, Blow::Terminate, Blow::Stop];
     if has(Kind::Subscribers) {
         let subscribers = (0..REPLICAS).flat_map(|number| stops.map(|blow| Fault::Subscriber(number, blow)));
         decks.push(subscribers.collect());
@@ -194,33 +195,32 @@ fn decks(kinds: &[Kind]) -> Vec<Vec<Fault>> {
         decks.push(vec![
             Fault::PostgresImmediate,
             Fault::PostgresKill,
-            Fault::FrozenBackends,
+            Fault::FrozenPostgres,
             Fault::LockedTable,
         ]);
     }
-    if has(Kind::Links) {
-        use LinkGroup::{Bettors, Callbacks, Operators, Subscribers, ToDatabase, ToLineProvider};
-        for groups in [
-            [Operators, Bettors],
-            [Callbacks, Subscribers],
-            [ToLineProvider, ToDatabase],
-        ] {
-            decks.push(groups.into_iter().flat_map(link_faults).collect());
+    use LinkGroup::{Bettors, Callbacks, Operators, Subscribers, ToDatabase, ToLineProvider};
+    for groups in [&[Operators, Bettors], &[Callbacks, Subscribers]] {
+        let links = groups.iter().flat_map(|group| link_faults(*group));
+        decks.push(links.filter(|_| has(Kind::Links)).collect());
+    }
+    // A link takes one condition at a time, so that all that is done to it stands in one deck.
+    for (group, kind, condition) in [
+        (ToLineProvider, Kind::Blindness, Condition::BlackHole),
+        (ToDatabase, Kind::CommitReplies, Condition::LoseCommitReply),
+    ] {
+        let mut links: Vec<Fault> = Vec::new();
+        if has(Kind::Links) {
+            links.extend(link_faults(group));
         }
-    }
-    let on_each = |group, condition| {
-        let fault = move |number| Fault::Link {
-            group,
-            number,
-            condition,
-        };
-        (0..REPLICAS).map(fault).collect()
-    };
-    if has(Kind::Blindness) {
-        decks.push(on_each(LinkGroup::ToLineProvider, Condition::BlackHole));
-    }
-    if has(Kind::CommitReplies) {
-        decks.push(on_each(LinkGroup::ToDatabase, Condition::LoseCommitReply));
+        if has(kind) {
+            links.extend((0..REPLICAS).map(|number| Fault::Link {
+                group,
+                number,
+                condition,
+            }));
+        }
+        decks.push(links);
     }
     decks.retain(|deck| !deck.is_empty());
     decks
@@ -243,7 +243,11 @@ fn link_faults(group: LinkGroup) -> Vec<Fault> {
     ];
     let fault = |(number, condition)| Fault::Link {
         group,
-        number: number % REPLICAS,
+        number: if group == LinkGroup::Operators {
+            0
+        } else {
+            number % REPLICAS
+        },
         condition,
     };
     conditions.into_iter().enumerate().map(fault).collect()
@@ -274,7 +278,7 @@ fn draw_track(random: &mut StdRng, deck: &[Fault], load: Duration) -> Vec<Act> {
             } => random.random_range(6000..9000),
             Fault::Clock { .. } => random.random_range(4000..8000),
             Fault::SetBack => random.random_range(2500..4000),
-            Fault::Link { .. } | Fault::LockedTable | Fault::FrozenBackends => random.random_range(500..4000),
+            Fault::Link { .. } | Fault::LockedTable | Fault::FrozenPostgres => random.random_range(500..4000),
             _ => random.random_range(20..1500),
         });
         planned += after + lasts;
@@ -285,6 +289,8 @@ fn draw_track(random: &mut StdRng, deck: &[Fault], load: Duration) -> Vec<Act> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
@@ -292,6 +298,23 @@ mod tests {
         let plan = |seed| Plan::draw(seed, Duration::from_secs(60), Kind::value_variants());
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7).tracks, plan(8).tracks);
+    }
+
+    #[test]
+    fn no_two_tracks_do_something_to_one_link() {
+        let plan = Plan::draw(1, Duration::from_secs(600), &Kind::usual());
+        let mut owners = HashMap::new();
+        for (number, track) in plan.tracks.iter().enumerate() {
+            for act in track {
+                if let Fault::Link {
+                    group, number: link, ..
+                } = act.fault
+                {
+                    assert_eq!(*owners.entry((group, link)).or_insert(number), number, "{plan}");
+                }
+            }
+        }
+        assert_eq!(owners.len(), 1 + 5 * REPLICAS);
     }
 
     #[test]

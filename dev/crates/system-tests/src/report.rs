@@ -45,18 +45,7 @@ impl Figures {
             figures.replays += usize::from(operation.is_replayed());
         }
         for (_, note) in &history.notes {
-            let Note::Fault(fault) = note else { continue };
-            figures.faults += 1;
-            let ends = [
-                "Kill",
-                "Terminate",
-                "PostgresImmediate",
-                "Disk",
-                "clock",
-                "Rolling",
-                "SetBack",
-            ];
-            figures.ends += usize::from(ends.iter().any(|end| fault.contains(end)));
+            figures.faults += usize::from(matches!(note, Note::Fault(_)));
         }
         figures
     }

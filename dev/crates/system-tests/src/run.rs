@@ -1,5 +1,6 @@
 //! One run: load with faults, heal, quiet, judge.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,10 +11,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cluster::{self, Cluster};
-use crate::evidence::{Evidence, Resources, measure, wait_until_settled};
+use crate::evidence::{Evidence, Resources, measure, wait_until_quiet, wait_until_settled};
 use crate::history::{History, Recorder};
 use crate::judge::Verdict;
-use crate::nemesis::{Nemesis, weather};
+use crate::nemesis::{Harm, Nemesis, weather};
 use crate::plan::{Kind, Plan};
 use crate::progress::Progress;
 use crate::proxy::Condition;
@@ -22,6 +23,8 @@ use crate::workload::{Crowd, Gate, Workload};
 
 /// Load without faults, before what the processes hold is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// Longer than a statement that lost its client takes to end.
+const QUIET: Duration = Duration::from_secs(5);
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 /// For what was begun to be answered once everything is healed.
 const LAST_ANSWERS: Duration = Duration::from_secs(90);
@@ -102,19 +105,21 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
         operators: gate,
         can_fail_disks,
         is_storming,
+        harm: Harm::default(),
+        probes: Cell::default(),
     });
+    let watching = watch_over(&cluster);
     progress.phase("load with faults", Some(load));
     let is_deaf = kinds.contains(&Kind::NoCallbacks);
     set_links(&cluster, is_deaf);
     tokio::select! {
-        attacked = attack(&cluster, &nemesis, plan, load, &over, &is_over) => attacked?,
+        attacked = attack(&nemesis, plan, load, &over, &is_over) => attacked?,
         () = weather(storming) => {}
     }
 
     progress.phase("healing", None);
     set_links(&cluster, is_deaf);
-    let watching = watch_over(&cluster);
-    let mut not_healed = Vec::new();
+    let mut not_healed = nemesis.harm.wrongs.take();
     for healed in [
         cluster.wait_until_ready().await,
         workload.finish(LAST_ANSWERS).await,
@@ -127,13 +132,18 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
     let patience = quiet_time(figures.bets);
     progress.phase("coming to rest", None);
     let rest = wait_until_settled(&cluster, patience).await?;
+    let quiet = wait_until_quiet(&cluster, QUIET, patience).await;
+    not_healed.extend(quiet.err().map(|error| format!("{error:#}")));
     drop(watching);
 
     progress.phase("judging", None);
     let rest_s = rest.map(|rest| rest.as_secs_f64());
     let evidence = Evidence::collect(&cluster, history, &before, rest_s, not_healed).await?;
     let verdict = Verdict::of(&evidence);
-    let figures = figures.with(&evidence, can_fail_disks);
+    let figures = Figures {
+        ends: nemesis.harm.ends.get(),
+        ..figures.with(&evidence, can_fail_disks)
+    };
     std::fs::write(folder.join("verdict.txt"), format!("{figures}{verdict}"))?;
     Ok(Judged { verdict, figures })
 }
@@ -148,16 +158,14 @@ fn set_links(cluster: &Cluster, is_deaf: bool) {
     }
 }
 
-/// All tracks until the time is over, with a supervisor beside them.
+/// All tracks until the time is over.
 async fn attack(
-    cluster: &Rc<Cluster>,
     nemesis: &Rc<Nemesis>,
     plan: Plan,
     load: Duration,
     over: &watch::Sender<bool>,
     is_over: &watch::Receiver<bool>,
 ) -> Result<()> {
-    let watching = watch_over(cluster);
     let mut tracks = JoinSet::new();
     for track in plan.tracks {
         let (nemesis, is_over) = (Rc::clone(nemesis), is_over.clone());
@@ -166,9 +174,8 @@ async fn attack(
     tokio::time::sleep(load).await;
     over.send_replace(true);
     while let Some(ended) = tracks.join_next().await {
-        ended??;
+        ended?;
     }
-    drop(watching);
     Ok(())
 }
 

@@ -108,7 +108,7 @@ async fn receive(subscriber: web::Data<Subscriber>, request: HttpRequest, body: 
     let (status, thinking) = subscriber.mood.answer();
     let receipt = Receipt {
         at: now,
-        port: request.peer_addr().map_or(0, |peer| peer.port()),
+        port: request.peer_addr().map(|peer| peer.port()),
         webhook_id: signed.id.to_owned(),
         signed_at_s: signed.timestamp.parse().unwrap_or_default(),
         is_genuine: verify(signed, &body, &subscriber.secret, now).is_ok(),

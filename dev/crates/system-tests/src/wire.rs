@@ -10,8 +10,8 @@ use shared_types::{Change, Timestamp};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     pub at: Timestamp,
-    /// The peer's port.
-    pub port: u16,
+    /// The peer's port; `None` where the connection was reset before it was taken up.
+    pub port: Option<u16>,
     pub webhook_id: String,
     /// `webhook-timestamp`: when the attempt was signed, unix seconds.
     pub signed_at_s: i64,

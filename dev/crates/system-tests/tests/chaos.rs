@@ -25,15 +25,17 @@ async fn the_promise_holds_through_a_storm() {
         folder: folder.path().join("run"),
         binaries: None,
     };
-    let Judged { verdict, figures } = run(options, &Progress::new("chaos")).await.unwrap();
-    if !verdict.is_clean() {
-        // What the judge read stays for whoever looks into it.
-        let kept = folder.keep();
-        panic!(
-            "{SEED}={seed}, evidence in {}\n{figures}{verdict}",
-            kept.display()
-        );
-    }
+    // Unless all is well, what the judge read stays for whoever looks into it.
+    let kept = folder.keep();
+    let judged = run(options, &Progress::new("chaos")).await;
+    let Judged { verdict, figures } =
+        judged.unwrap_or_else(|error| panic!("{SEED}={seed}, evidence in {}\n{error:#}", kept.display()));
+    assert!(
+        verdict.is_clean(),
+        "{SEED}={seed}, evidence in {}\n{figures}{verdict}",
+        kept.display()
+    );
+    std::fs::remove_dir_all(&kept).unwrap();
     println!("{figures}{verdict}");
     let vacuous: Vec<_> = verdict.vacuous().collect();
     assert!(

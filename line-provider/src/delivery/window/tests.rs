@@ -169,22 +169,42 @@ fn a_receiver_that_is_back_gets_at_once_what_failed_while_it_was_down() {
     let mut window = offered(&["a", "b", "patient", "c"]);
     assert_eq!(started(&mut window, now), [1, 2, 3, 4]);
     let minute = Duration::from_secs(60);
-    window.failed(&lane("a"), now, None, u32::MAX);
+    window.failed(&lane("a"), now, Some(minute), 0);
     window.failed(&lane("b"), now, None, u32::MAX);
-    window.failed(&lane("patient"), now, Some(minute), 0);
-    assert_eq!(started(&mut window, now), [0; 0]);
-    window.delivered(&lane("c"), now);
-    assert_eq!(started(&mut window, now), [1, 2]);
+    let back = now + DOWN_FOR;
+    assert_eq!(started(&mut window, back), [2]);
+    // The sixth failure in a row waits for up to 16 s.
+    for _ in 0..5 {
+        window.failed(&lane("b"), back, None, u32::MAX);
+        let retry = window.next_retry().unwrap();
+        assert_eq!(started(&mut window, retry), [2]);
+    }
+    window.failed(&lane("b"), back, None, u32::MAX);
+    assert_eq!(started(&mut window, back), [0; 0]);
+    window.delivered(&lane("c"), back);
+    assert_eq!(started(&mut window, back), [2]);
     assert_eq!(window.next_retry(), Some(now + minute), "it was asked to wait");
 }
 
 #[test]
-fn an_event_that_always_fails_is_not_hastened_by_others_that_are_taken() {
-    let now = Instant::now();
-    let mut window = offered(&["bad", "a", "b"]);
-    assert_eq!(started(&mut window, now), [1, 2, 3]);
-    window.failed(&lane("bad"), now, None, u32::MAX);
-    window.delivered(&lane("a"), now);
-    window.delivered(&lane("b"), now);
-    assert_eq!(started(&mut window, now), [0; 0]);
+fn events_that_always_fail_are_left_alone_whatever_others_are_taken() {
+    let begin = Instant::now();
+    let bad = ["bad1", "bad2", "bad3"];
+    let mut window = offered(&bad);
+    let mut attempts = 0;
+    // A minute of a good event every 10 ms.
+    for step in 0..6000 {
+        let now = begin + Duration::from_millis(10 * step);
+        offer(&mut window, &["good"]);
+        while let Some(start) = window.start(now) {
+            if bad.contains(&start.lane.as_str()) {
+                attempts += 1;
+                window.failed(&start.lane, now, None, u32::MAX);
+            } else {
+                window.delivered(&start.lane, now);
+            }
+        }
+    }
+    // 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s, and once more each where the receiver seemed to be down.
+    assert!((21..=24).contains(&attempts), "{attempts} attempts");
 }

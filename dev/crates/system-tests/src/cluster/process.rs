@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex as BlockingMutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use test_support::{Postgres, Service};
+use test_support::{Frozen, Postgres, Service};
 use tokio::sync::Mutex;
 
 const REVIVAL_PATIENCE: Duration = Duration::from_secs(90);
@@ -52,13 +52,30 @@ impl Process {
         let Ok(mut service) = self.service.try_lock() else {
             return Ok(());
         };
-        let Some(status) = service.exited() else {
-            return Ok(());
-        };
-        let end = format!("{status}: {}", service.last_log_lines(5));
-        self.unasked_ends.borrow_mut().push(end);
+        match service.exited() {
+            Some(status) => {
+                let end = format!("{status}: {}", service.last_log_lines(5));
+                self.unasked_ends.borrow_mut().push(end);
+            }
+            // A start that was cut short leaves none.
+            None if service.pid().is_none() => {}
+            None => return Ok(()),
+        }
         before_start();
         revive(&mut service).await
+    }
+}
+
+/// Tells a service to end, and waits.
+///
+/// # Errors
+/// It ends otherwise than in order.
+pub async fn end(service: &mut Service) -> Result<()> {
+    match service.terminate().await {
+        Some(status) if !status.success() => {
+            bail!("{} was told to end, and ended with {status}", service.name())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -125,6 +142,14 @@ impl Database {
 
     pub fn log_file(&self) -> std::path::PathBuf {
         self.server.lock().expect(UNPOISONED).log_file().to_owned()
+    }
+
+    /// Halts all its processes, locks in hand, for as long as the guard lives.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&self) -> Result<Frozen> {
+        self.server.lock().expect(UNPOISONED).freeze()
     }
 
     /// Ends it in that way, waits, and starts it again.

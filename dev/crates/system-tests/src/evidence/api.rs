@@ -58,6 +58,33 @@ pub async fn wait_until_settled(cluster: &Cluster, patience: Duration) -> Result
     Ok(at_rest.await.ok().map(|()| started.elapsed()))
 }
 
+/// Waits until nothing has been added, settled or logged for so long: whatever somebody gave up is over by then.
+///
+/// # Errors
+/// The database or line-provider is away, or it does not become quiet.
+pub async fn wait_until_quiet(cluster: &Cluster, quiet: Duration, patience: Duration) -> Result<()> {
+    let client = tables::connect(&cluster.database_url()).await?;
+    let sql = "select (select count(*) from bets), (select count(*) from ledger), (select count(*) from idempotency_keys),
+                      (select count(*) from audit.versions), position from feed";
+    let mut last: Option<([i64; 5], Instant)> = None;
+    let is_quiet = poll_until(patience, async || {
+        let row = client.query_one(sql, &[]).await.ok()?;
+        let now: [i64; 5] = [row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)];
+        match last {
+            Some((before, since)) if before == now => (since.elapsed() >= quiet).then_some(()),
+            _ => {
+                last = Some((now, Instant::now()));
+                None
+            }
+        }
+    });
+    ensure!(
+        is_quiet.await.is_ok(),
+        "the system does not become quiet: {last:?}"
+    );
+    Ok(())
+}
+
 pub(super) async fn read_log(cluster: &Cluster, evidence: &mut Evidence) -> Result<()> {
     let client = Client::new(&cluster.line_provider.url().await);
     let mut after = 0;

@@ -6,19 +6,24 @@ mod resources;
 pub mod tables;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use shared_types::{Change, Timestamp};
+use test_support::poll_until;
 
-use crate::cluster::{Cluster, STALE_AFTER};
-use crate::history::History;
+use crate::cluster::{Cluster, Process, STALE_AFTER};
+use crate::history::{History, Operation};
 use crate::proxy::Passed;
 use crate::wire::{self, Receipt};
 
-pub use api::{Verified, wait_until_settled};
+pub use api::{Verified, wait_until_quiet, wait_until_settled};
 pub use resources::{Resources, measure};
 pub use tables::Tables;
+
+/// Until what was held for a moment is given back.
+const BACK: Duration = Duration::from_secs(30);
 
 /// One subscriber's.
 #[derive(Debug, Default)]
@@ -114,16 +119,20 @@ impl Evidence {
         evidence.exposures = api::read_exposures(cluster, &evidence.tables).await?;
         evidence.verified = api::verify(cluster).await?;
         for process in cluster.processes() {
-            let now = match process.pid().await {
-                Some(pid) => measure(pid).ok(),
-                None => None,
-            };
-            evidence.accounts.push(Account {
+            let was = before.get(&process.name).copied();
+            let unasked_ends = process.unasked_ends.borrow().clone();
+            let account = Account {
                 name: process.name.clone(),
                 log: process.log().await,
-                unasked_ends: process.unasked_ends.borrow().clone(),
-                resources: before.get(&process.name).copied().zip(now),
-            });
+                unasked_ends,
+                resources: was.zip(measure_at_rest(process, was).await),
+            };
+            if account.resources.is_none() {
+                evidence
+                    .not_healed
+                    .push(format!("{} does not run at the end", process.name));
+            }
+            evidence.accounts.push(account);
         }
         evidence.accounts.push(Account {
             name: "postgres".to_owned(),
@@ -147,10 +156,31 @@ impl Evidence {
         self.log.iter().map(|change| (key(change), change)).collect()
     }
 
+    /// Whether line-provider served an older copy of its journal while the call was under way.
+    pub fn was_set_back_during(&self, operation: &Operation) -> bool {
+        let returned_at = operation.returned_at.unwrap_or(operation.invoked_at);
+        let meets = |(from, to): &(Timestamp, Timestamp)| operation.invoked_at <= *to && returned_at >= *from;
+        self.set_back().iter().any(meets)
+    }
+
     /// When line-provider served an older copy of its journal.
     pub fn set_back(&self) -> Vec<(Timestamp, Timestamp)> {
         use crate::history::Note;
         self.history
             .spans(|note| *note == Note::SetBack, |note| *note == Note::BroughtBack)
     }
+}
+
+/// What the process holds once it is back to what it was, or after a while.
+async fn measure_at_rest(process: &Process, before: Option<Resources>) -> Option<Resources> {
+    let pid = process.pid().await?;
+    let mut last = None;
+    let _ = poll_until(BACK, async || {
+        last = measure(pid).ok();
+        last.zip(before)
+            .is_none_or(|(now, before)| now.is_back_to(before))
+            .then_some(())
+    })
+    .await;
+    last
 }

@@ -11,6 +11,20 @@ pub struct Resources {
     pub threads: u64,
 }
 
+/// What a process may hold more than before: what it learnt meanwhile, and connections that idle for a while.
+const MORE_RESIDENT_KIB: u64 = 96 * 1024;
+const MORE_DESCRIPTORS: u64 = 40;
+const MORE_THREADS: u64 = 4;
+
+impl Resources {
+    /// Whether it is about as much as it was.
+    pub const fn is_back_to(self, before: Self) -> bool {
+        self.resident_kib <= before.resident_kib + MORE_RESIDENT_KIB
+            && self.descriptors <= before.descriptors + MORE_DESCRIPTORS
+            && self.threads <= before.threads + MORE_THREADS
+    }
+}
+
 impl fmt::Display for Resources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -1,12 +1,17 @@
 //! bet-maker's tables, and our audit of them, as they are in Postgres. Read with SQL of our own: the judge must not
 //! see through the eyes of the code that it judges.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 use shared_types::{BetStatus, EventStatus, Timestamp, VoidReason};
+use test_support::poll_until;
 use tokio_postgres::{Client, NoTls, Row};
+
+/// The longest that bet-maker's own limits let a unit of work live, and some more.
+const TRANSACTION_MAX: Duration = Duration::from_secs(35);
 
 /// A stored bet. Amounts in cents, odds in hundredths.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,31 +90,54 @@ pub async fn connect(url: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// Sessions other than this one that sit in a transaction.
+/// Transactions of other sessions that are open now and stay so: none of ours may last that long.
 ///
 /// # Errors
 /// The server is away.
 pub async fn open_transactions(client: &Client) -> Result<Vec<String>> {
-    let sql = "select pid::text || ': ' || state || ' since ' || (clock_timestamp() - xact_start)::text || ': ' || query
-               from pg_stat_activity
+    let sql = "select pid, xact_start::text, state || ': ' || query from pg_stat_activity
                where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
-                 and xact_start < clock_timestamp() - interval '1 s'";
-    let rows = client.query(sql, &[]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+                 and xact_start is not null";
+    let mut left: Option<BTreeMap<(i32, String), String>> = None;
+    let gone = poll_until(TRANSACTION_MAX, async || {
+        let rows = client.query(sql, &[]).await.ok()?;
+        let open = rows
+            .iter()
+            .map(|row| ((row.get(0), row.get(1)), row.get(2)))
+            .collect();
+        let open: BTreeMap<_, _> = open;
+        let seen = left.get_or_insert_with(|| open.clone());
+        seen.retain(|transaction, _| open.contains_key(transaction));
+        seen.is_empty().then_some(())
+    });
+    if gone.await.is_ok() {
+        return Ok(Vec::new());
+    }
+    Ok(left
+        .unwrap_or_default()
+        .into_iter()
+        .map(|((pid, since), what)| format!("{pid} since {since}, {what}"))
+        .collect())
 }
 
 impl Tables {
     /// # Errors
     /// The database is away, or holds what cannot be.
     pub async fn read(client: &Client) -> Result<Self> {
-        Ok(Self {
+        // All of it as of one moment.
+        client
+            .batch_execute("begin isolation level repeatable read read only")
+            .await?;
+        let tables = Self {
             bets: read_bets(client).await?,
             events: read_events(client).await?,
             versions: read_versions(client).await?,
             ledger: read_ledger(client).await?,
             keys: read_keys(client).await?,
             feed: read_feed(client).await?,
-        })
+        };
+        client.batch_execute("commit").await?;
+        Ok(tables)
     }
 
     /// The events that have bets, in order of their ids.

@@ -31,6 +31,11 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
                 200 | 201,
             ) => event_is_there(id, body, &revisions, findings),
             (Call::PlaceBet { .. } | Call::GetBet { .. }, 200 | 201) => bet_is_there(body, &bets, findings),
+            (Call::GetEvent { id }, 404) if !evidence.was_set_back_during(operation) => {
+                findings.require(false, || {
+                    format!("event {id} was acknowledged, and a reader was told of none")
+                });
+            }
             (Call::GetBet { id, .. }, 404) => {
                 findings.require(false, || {
                     format!("bet {id} was acknowledged, and a reader was told of none")
@@ -83,14 +88,11 @@ fn is_same(stored: &StoredBet, bet: &Bet) -> bool {
 
 /// A revision that somebody was told of is never unsaid to somebody who asks later.
 fn reads_go_forward(evidence: &Evidence, findings: &mut Findings) {
-    let set_back = evidence.set_back();
     let mut told: HashMap<&str, Vec<(Timestamp, u64)>> = HashMap::new();
     let mut asked: Vec<(&str, &Operation, Timestamp, u64)> = Vec::new();
     for operation in &evidence.history.operations {
-        let id = match &operation.call {
-            Call::CreateEvent { id, .. } | Call::PatchEvent { id, .. } | Call::Correct { id, .. } => id,
-            Call::GetEvent { id } => id,
-            _ => continue,
+        let Some(id) = operation.call.event() else {
+            continue;
         };
         let Some(((200 | 201, body), returned_at)) = operation.answer().zip(operation.returned_at) else {
             continue;
@@ -98,8 +100,7 @@ fn reads_go_forward(evidence: &Evidence, findings: &mut Findings) {
         let Some(revision) = body["revision"].as_u64() else {
             continue;
         };
-        let meets = |(from, to): &(Timestamp, Timestamp)| operation.invoked_at <= *to && returned_at >= *from;
-        if set_back.iter().any(meets) {
+        if evidence.was_set_back_during(operation) {
             continue;
         }
         told.entry(id).or_default().push((returned_at, revision));

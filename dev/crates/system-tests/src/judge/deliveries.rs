@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde_json::Value;
 use shared_types::Timestamp;
 
 use super::Findings;
@@ -17,7 +18,7 @@ use crate::wire::Receipt;
 
 /// Below the 10 s after which line-provider gives an attempt up.
 const STRAGGLER: Duration = Duration::from_secs(8);
-/// From the change's time to its being visible to delivery, however busy the machine.
+/// From a change's being answered to delivery's having seen it, however busy the machine.
 const VISIBLE: Duration = Duration::from_secs(2);
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
@@ -72,7 +73,9 @@ fn check_order(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings)
         if signed_at.is_none_or(|signed_at| receipt.at.saturating_since(signed_at) > STRAGGLER) {
             continue;
         }
-        let Some(epoch) = epoch(subscriber, receipt) else {
+        // Reset before it was taken up: line-provider knows that this attempt failed.
+        let Some(port) = receipt.port else { continue };
+        let Some(epoch) = epoch(subscriber, receipt, port) else {
             findings.require(false, || {
                 format!("{name} got a callback by a connection that nobody made: {receipt:?}")
             });
@@ -102,21 +105,34 @@ fn check_order(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings)
     }
 }
 
-/// When each change was superseded.
+/// By when each change was superseded for everybody: the answer to a newer one had been given.
 fn newer_changes(evidence: &Evidence) -> HashMap<(&str, u64), Timestamp> {
+    let mut told: HashMap<(&str, u64), Timestamp> = HashMap::new();
+    for operation in &evidence.history.operations {
+        let (Some((200 | 201, body)), Some(at)) = (operation.answer(), operation.returned_at) else {
+            continue;
+        };
+        let event = operation.call.event();
+        if let (Some(event), Some(revision)) = (event, body.get("revision").and_then(Value::as_u64)) {
+            let first = told.entry((event, revision)).or_insert(at);
+            *first = at.min(*first);
+        }
+    }
     let mut last: HashMap<&str, u64> = HashMap::new();
     let mut newer = HashMap::new();
     for change in &evidence.log {
         let event = change.event_id.as_str();
-        if let Some(position) = last.insert(event, change.position) {
-            newer.insert((event, position), change.occurred_at);
+        if let Some(position) = last.insert(event, change.position)
+            && let Some(at) = told.get(&(event, change.revision))
+        {
+            newer.insert((event, position), *at);
         }
     }
     newer
 }
 
 /// Which run of line-provider made the connection that a callback came by.
-fn epoch(subscriber: &Heard, receipt: &Receipt) -> Option<u64> {
-    let made = |passed: &&crate::proxy::Passed| passed.port == receipt.port && passed.at <= receipt.at;
+fn epoch(subscriber: &Heard, receipt: &Receipt, port: u16) -> Option<u64> {
+    let made = |passed: &&crate::proxy::Passed| passed.port == port && passed.at <= receipt.at;
     subscriber.passed.iter().rfind(made).map(|passed| passed.epoch)
 }

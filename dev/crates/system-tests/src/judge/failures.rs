@@ -1,14 +1,21 @@
 //! Nothing failed but by a 503 with a name and a `Retry-After`: no other 5xx, no panic, no process that ended unasked,
 //! nothing that stays away once all is healed, no transaction left open, and memory, descriptors and threads are back to where they were.
 
+use serde_json::Value;
+
 use super::Findings;
-use crate::evidence::{Account, Evidence, Resources};
+use crate::evidence::{Account, Evidence};
 use crate::history::Outcome;
 
-/// What a process may hold more than before: what it learnt meanwhile, and connections that idle for a while.
-const MORE_RESIDENT_KIB: u64 = 160 * 1024;
-const MORE_DESCRIPTORS: u64 = 150;
-const MORE_THREADS: u64 = 12;
+/// The dependencies and limits that a 503 may name.
+const NAMED: [&str; 6] = [
+    "feed_stale",
+    "feed_suspended",
+    "overloaded",
+    "database_unavailable",
+    "journal_unavailable",
+    "timed_out",
+];
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     for operation in &evidence.history.operations {
@@ -21,7 +28,11 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         else {
             continue;
         };
-        let is_named = *status == 503 && *retry_after && body["code"].is_string();
+        let code = body.get("code").and_then(Value::as_str).unwrap_or_default();
+        let is_named = *status == 503 && *retry_after && NAMED.contains(&code);
+        findings.require(!matches!(*status, 401 | 403 | 405 | 413 | 415), || {
+            format!("{:?} was answered {status} {body}", operation.call)
+        });
         findings.require(*status < 500 || is_named, || {
             format!("{:?} was answered {status} {body}", operation.call)
         });
@@ -50,15 +61,8 @@ fn check_account(account: &Account, findings: &mut Findings) {
         findings.require(false, || format!("{name} ended unasked: {end}"));
     }
     if let Some((before, after)) = account.resources {
-        let holds = |now: u64, was: u64, more: u64| now <= was + more;
-        let Resources {
-            resident_kib,
-            descriptors,
-            threads,
-        } = after;
-        let all_hold = holds(resident_kib, before.resident_kib, MORE_RESIDENT_KIB)
-            && holds(descriptors, before.descriptors, MORE_DESCRIPTORS)
-            && holds(threads, before.threads, MORE_THREADS);
-        findings.require(all_hold, || format!("{name} held {before}, and now {after}"));
+        findings.require(after.is_back_to(before), || {
+            format!("{name} held {before}, and now {after}")
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! One key, one bet, one answer: whoever repeats a request with its key hears the same, on whatever replica, after
 //! whatever crash; and a key serves one request only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -17,8 +17,9 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         }
     }
     for (key, operations) in &by_key {
-        check_key(key, operations, findings);
+        check_key(key, operations, evidence, findings);
     }
+    refused_without_a_key(evidence, findings);
     let mut named: HashMap<&str, &str> = HashMap::new();
     for (key, bet) in &evidence.tables.keys {
         if let Some(other) = bet.as_deref().and_then(|bet| named.insert(bet, key)) {
@@ -30,6 +31,22 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     }
 }
 
+/// Whoever was refused, and asked once, has no bet; without a key a bet is told apart by its bettor.
+fn refused_without_a_key(evidence: &Evidence, findings: &mut Findings) {
+    let bets = &evidence.tables.bets;
+    let bettors: HashSet<_> = bets.iter().map(|bet| bet.bettor.as_deref()).collect();
+    for operation in &evidence.history.operations {
+        let Some(wish) = wish(operation).filter(|wish| wish.key.is_none()) else {
+            continue;
+        };
+        if let Some((status @ (404 | 409 | 422), body)) = operation.answer() {
+            findings.require(!bettors.contains(&Some(wish.bettor.as_str())), || {
+                format!("{} was refused a bet ({status} {body}), and has it", wish.bettor)
+            });
+        }
+    }
+}
+
 fn wish(operation: &Operation) -> Option<&Wish> {
     match &operation.call {
         Call::PlaceBet { wish, .. } => Some(wish),
@@ -37,7 +54,7 @@ fn wish(operation: &Operation) -> Option<&Wish> {
     }
 }
 
-fn check_key(key: &str, operations: &[&Operation], findings: &mut Findings) {
+fn check_key(key: &str, operations: &[&Operation], evidence: &Evidence, findings: &mut Findings) {
     let first = operations.first().and_then(|operation| wish(operation));
     let mut told: Option<(u16, Value)> = None;
     let mut originals = 0;
@@ -70,6 +87,13 @@ fn check_key(key: &str, operations: &[&Operation], findings: &mut Findings) {
     findings.require(originals <= 1, || {
         format!("key {key} was decided {originals} times")
     });
+    if let Some((status, body)) = &told {
+        let promised = body.get("id").and_then(Value::as_str).filter(|_| *status == 201);
+        let stored = evidence.tables.keys.get(key).map(Option::as_deref);
+        findings.require(stored == Some(promised), || {
+            format!("key {key} was answered {status} {body}, and stands for {stored:?}")
+        });
+    }
 }
 
 /// Answers that a key keeps.

@@ -102,7 +102,7 @@ fn bet_body() -> Value {
 fn receipt(revision: u64, second: i64) -> Receipt {
     Receipt {
         at: at(second),
-        port: 4000,
+        port: Some(4000),
         webhook_id: format!("msg_{revision}"),
         signed_at_s: at(second).unix_seconds(),
         is_genuine: true,
@@ -307,6 +307,27 @@ const WRONGS: &[Wrong] = &[
     ("a forged callback", Check::NothingUnasked, |e| {
         e.subscribers[0].receipts[1].is_genuine = false
     }),
+    (
+        "a bet that was refused and is there",
+        Check::OneKeyOneAnswer,
+        |e| {
+            let (status, body) = answer_of(&mut e.history.operations[2]);
+            (*status, *body) = (409, json!({"code": "betting_closed"}));
+        },
+    ),
+    (
+        "a keyless bet that was refused and is there",
+        Check::OneKeyOneAnswer,
+        |e| {
+            let mut refused = again(e, 2);
+            if let Call::PlaceBet { wish, .. } = &mut refused.call {
+                wish.key = None;
+            }
+            let (status, body) = answer_of(&mut refused);
+            (*status, *body) = (409, json!({"code": "betting_closed"}));
+            e.history.operations.push(refused);
+        },
+    ),
     ("two answers to one key", Check::OneKeyOneAnswer, |e| {
         let mut other = again(e, 2);
         answer_of(&mut other).1["stake"] = json!("0.98");
@@ -464,7 +485,7 @@ fn what_is_sent_again_after_a_crash_is_not_out_of_order() {
     });
     for revision in 1..=3 {
         subscriber.receipts.push(Receipt {
-            port: 4001,
+            port: Some(4001),
             ..receipt(revision, 31)
         });
     }

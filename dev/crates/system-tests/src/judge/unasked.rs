@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use shared_types::{Change, Event, Money, Odds};
+use shared_types::{Change, Event, Money, Odds, Timestamp};
 
 use super::Findings;
 use crate::evidence::Evidence;
@@ -16,8 +16,11 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
         let id = change.event_id.as_str();
         let calls = asked.events.get(id).map(Vec::as_slice).unwrap_or_default();
         let previous = before.insert(id, &change.event);
+        let mut before_it = calls
+            .iter()
+            .take_while(|(asked_at, _)| *asked_at <= change.occurred_at);
         findings.require(
-            calls.iter().any(|call| explains(call, previous, &change.event)),
+            before_it.any(|(_, call)| explains(call, previous, &change.event)),
             || {
                 format!(
                     "nobody asked for revision {} of event {id}: {:?}",
@@ -42,7 +45,8 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
 
 /// What the operators and the bettors sent, whatever came of it.
 struct Asked<'a> {
-    events: HashMap<&'a str, Vec<&'a Call>>,
+    /// In the order of asking; commands that were refused are left out.
+    events: HashMap<&'a str, Vec<(Timestamp, &'a Call)>>,
     keyed: HashMap<&'a str, Vec<&'a Wish>>,
     /// By bettor.
     keyless: HashMap<&'a str, Vec<&'a Wish>>,
@@ -56,11 +60,20 @@ impl<'a> Asked<'a> {
             keyless: HashMap::new(),
         };
         for operation in &evidence.history.operations {
+            let refusal = operation
+                .answer()
+                .filter(|(status, _)| matches!(status, 404 | 409 | 412 | 422));
             match &operation.call {
+                Call::CreateEvent { .. } | Call::PatchEvent { .. } | Call::Correct { .. }
+                    if refusal.is_some() => {}
                 call @ (Call::CreateEvent { id, .. }
                 | Call::PatchEvent { id, .. }
                 | Call::Correct { id, .. }) => {
-                    asked.events.entry(id).or_default().push(call);
+                    asked
+                        .events
+                        .entry(id)
+                        .or_default()
+                        .push((operation.invoked_at, call));
                 }
                 Call::PlaceBet { wish, .. } => {
                     let wishes = match &wish.key {

@@ -101,7 +101,13 @@ async fn prove_one(scratch: &Scratch, bug: &Bug, progress: &Progress) -> Result<
             folder: folder.path().join("run"),
             binaries: Some(binaries.clone()),
         };
-        let judged = run(options, progress).await?;
+        let judged = match run(options, progress).await {
+            Ok(judged) => judged,
+            Err(error) => {
+                verdict = format!("the attack failed: {error:#}\n");
+                continue;
+            }
+        };
         if judged.verdict.failed().any(|check| check == bug.caught_by) {
             return Ok(Proof::Caught);
         }

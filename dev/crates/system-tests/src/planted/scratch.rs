@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Bug;
 
-/// Compiled dependencies are found in these folders of a build.
-const WARM: [&str; 3] = ["deps", "build", ".fingerprint"];
+/// Compiled dependencies are found in these folders of a build. Compiled files are replaced, never written into, so that
+/// gigabytes of them can be shared.
+const WARM: [(&str, &str); 3] = [("deps", "-al"), ("build", "-a"), (".fingerprint", "-a")];
 
 pub(super) struct Scratch {
     /// Held for as long as this value lives.
@@ -103,9 +104,9 @@ impl Scratch {
             return Ok(());
         }
         std::fs::create_dir_all(&debug)?;
-        for folder in WARM {
+        for (folder, how) in WARM {
             let copied = Command::new("cp")
-                .arg("-a")
+                .arg(how)
                 .arg(profile.join(folder))
                 .arg(&debug)
                 .output();
