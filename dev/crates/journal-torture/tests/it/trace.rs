@@ -12,8 +12,10 @@ use crate::lab::{End, Lab, run_traced};
 pub struct Call {
     pub name: String,
     pub number: usize,
-    /// The whole line, for whoever reads of a failure.
+    /// Its beginning as strace writes it, for whoever reads of a failure.
     pub line: String,
+    /// About a file of the run's folder: each run makes it at the same place.
+    pub is_of_folder: bool,
 }
 
 /// Whether strace is there and may stop and tamper with a process.
@@ -54,11 +56,13 @@ pub fn calls(lab: &Lab, folder: &Path, script: Script, from: usize) -> Vec<Call>
             name: name.to_owned(),
             number: *number,
             line: line.chars().take(160).collect(),
+            is_of_folder: line.contains(folder.to_str().unwrap()),
         });
     }
-    let named = |call: &Call| call.name != "execve" && call.line.contains(folder.to_str().unwrap());
-    let first = calls.iter().position(named).unwrap();
-    calls.split_off(first)
+    let first = calls
+        .iter()
+        .position(|call| call.is_of_folder && call.name != "execve");
+    calls.split_off(first.unwrap())
 }
 
 impl Call {
@@ -71,10 +75,5 @@ impl Call {
     /// strace's option that makes the call fail.
     pub fn fail(&self, error: &str) -> String {
         format!("inject={}:error={error}:when={}", self.name, self.number)
-    }
-
-    /// Whether it is about a file of that folder, so that each run makes it at the same place.
-    pub fn touches(&self, folder: &Path) -> bool {
-        self.line.contains(folder.to_str().unwrap())
     }
 }
