@@ -11,9 +11,10 @@ pub struct Resources {
     pub threads: u64,
 }
 
-/// What a process may hold more than before: what it learnt meanwhile, and connections that idle for a while.
+/// What a process may hold more than before: what it learnt meanwhile, and connections to six subscribers, 32 at most to
+/// each, which awc closes at the next call only.
 const MORE_RESIDENT_KIB: u64 = 96 * 1024;
-const MORE_DESCRIPTORS: u64 = 40;
+const MORE_DESCRIPTORS: u64 = 6 * 32;
 const MORE_THREADS: u64 = 4;
 
 impl Resources {
