@@ -102,7 +102,9 @@ fn gated_clock() -> (Clock, Gate) {
 }
 
 fn ask(writer: &Writer, gate: &Gate, script: Script, steps: Range<usize>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     runtime.block_on(async {
         for (number, acts) in script.steps().into_iter().enumerate() {
             if !steps.contains(&number) {
