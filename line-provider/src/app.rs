@@ -16,14 +16,12 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::auto_result::DeadlineFinisher;
-use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::config::{AutoResult, Settings};
 use crate::delivery::{Delivery, Pulse};
 use crate::http::{self, Services};
 use crate::journal::{Journal, JournalError, Log};
 use crate::metrics;
-use crate::subscription::board::Board;
 use crate::writer::{ReadModels, Writer, WriterThread};
 
 /// Over everything that the end consists of.
@@ -78,15 +76,7 @@ impl App {
         if let Some(newest) = newest {
             clock.not_before(newest);
         }
-        let subscriptions = contents
-            .subscriptions
-            .iter()
-            .map(|(registration, cursor)| (Arc::clone(registration), *cursor));
-        let read_models = ReadModels {
-            catalogue: Arc::new(Catalogue::default()),
-            board: Arc::new(Board::new(subscriptions)),
-            log: Arc::new(journal.log(contents.head)?),
-        };
+        let read_models = ReadModels::of(&journal, &contents)?;
         tracing::info!(
             instance = %journal.instance(),
             head = contents.head,

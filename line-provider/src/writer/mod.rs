@@ -45,6 +45,24 @@ pub struct ReadModels {
     pub log: Arc<Log>,
 }
 
+impl ReadModels {
+    /// Those of a journal that was just opened. The events are shown once a [`Writer`] is made of it.
+    ///
+    /// # Errors
+    /// As [`Journal::log`].
+    pub fn of(journal: &Journal, contents: &Contents) -> Result<Self, JournalError> {
+        let subscriptions = contents
+            .subscriptions
+            .iter()
+            .map(|(registration, cursor)| (Arc::clone(registration), *cursor));
+        Ok(Self {
+            catalogue: Arc::new(Catalogue::default()),
+            board: Arc::new(Board::new(subscriptions)),
+            log: Arc::new(journal.log(contents.head)?),
+        })
+    }
+}
+
 /// Gives commands to the writer; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Writer {

@@ -15,10 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::future::{join, join_all};
-use line_provider::catalogue::Catalogue;
 use line_provider::clock::Clock;
 use line_provider::journal::Journal;
-use line_provider::subscription::board::Board;
 use line_provider::writer::{ReadModels, SubscriptionCommand, SubscriptionRefusal, Writer, WriterError};
 use shared_types::SubscriptionId;
 use uuid::Uuid;
@@ -39,15 +37,7 @@ const READER_PATIENCE: Duration = Duration::from_secs(10);
 /// The journal cannot be opened or written, or a step is refused.
 pub fn run(folder: &Path, script: Script, steps: Range<usize>) -> Result<()> {
     let (journal, contents) = Journal::open(folder, Uuid::now_v7(), moment(0))?;
-    let subscriptions = contents
-        .subscriptions
-        .iter()
-        .map(|(registration, cursor)| (Arc::clone(registration), *cursor));
-    let read_models = ReadModels {
-        catalogue: Arc::new(Catalogue::default()),
-        board: Arc::new(Board::new(subscriptions)),
-        log: Arc::new(journal.log(contents.head)?),
-    };
+    let read_models = ReadModels::of(&journal, &contents)?;
     let told = Told::of(&contents, &read_models.log);
     say(&format!("{OPENED} {} {}", told.instance, told.content))?;
     let (clock, gate) = gated_clock();

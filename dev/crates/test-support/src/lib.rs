@@ -56,4 +56,4 @@ pub use database::{TEST_POSTGRES_URL, TestDatabase, ensure_database, with_databa
 pub use http::{Client, Response, TimedOut, poll_until, wait_until};
 pub use log::last_lines;
 pub use postgres::{Builder as PostgresBuilder, Durability, Frozen, Postgres};
-pub use service::{Builder as ServiceBuilder, Service, reachable};
+pub use service::{Builder as ServiceBuilder, Service, find_binary, reachable};

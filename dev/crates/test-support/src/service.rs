@@ -312,8 +312,11 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Tests run from `target/<profile>/deps`, programs from `target/<profile>`.
-fn find_binary(name: &str) -> Result<PathBuf> {
+/// A program of this build. Tests run from `target/<profile>/deps`, programs from `target/<profile>`.
+///
+/// # Errors
+/// It is not built.
+pub fn find_binary(name: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     program
         .ancestors()

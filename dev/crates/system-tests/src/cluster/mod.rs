@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use shared_types::{SubscriptionId, subscription::CreatedSubscription};
-use test_support::{Client, Service, ServiceBuilder, ensure_database, poll_until};
+use test_support::{Client, Service, ServiceBuilder, ensure_database, find_binary, poll_until};
 
 use crate::proxy::{Link, Proxies};
 
@@ -174,15 +174,11 @@ impl Cluster {
     }
 }
 
-/// Programs lie in `target/<profile>`, tests one folder deeper.
+/// The folder of this build's programs.
 fn own_binaries() -> Result<PathBuf> {
-    let program = std::env::current_exe().context("cannot tell where this program is")?;
-    let folders = program.ancestors().skip(1).take(2);
-    let mut with_services = folders.filter(|folder| folder.join("bet-maker").is_file());
-    let folder = with_services
-        .next()
-        .context("the services are not built beside this program")?;
-    Ok(folder.to_owned())
+    let mut folder = find_binary("bet-maker")?;
+    folder.pop();
+    Ok(folder)
 }
 
 async fn start_replica(
