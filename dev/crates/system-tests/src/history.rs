@@ -187,7 +187,7 @@ impl Recorder {
 }
 
 /// A call with what came of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     pub actor: String,
     pub call: Call,
@@ -212,7 +212,7 @@ impl Operation {
 }
 
 /// A whole history, read back.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
     /// In the order of their invocations.
     pub operations: Vec<Operation>,

@@ -9,6 +9,7 @@
 pub mod cluster;
 pub mod drill;
 pub mod evidence;
+pub mod harm;
 pub mod history;
 pub mod judge;
 pub mod nemesis;
@@ -18,5 +19,6 @@ pub mod progress;
 pub mod proxy;
 pub mod report;
 pub mod run;
+pub mod weather;
 pub mod wire;
 pub mod workload;

@@ -1,6 +1,6 @@
 //! `chaos`: attacks the pair by a seeded plan and judges what is left; or proves, by planted bugs, that the judge sees.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use anyhow::Result;
 use clap::Parser;
 use system_tests::cluster::Cluster;
 use system_tests::drill::{Drilled, Size, settle_through_kills};
+use system_tests::evidence::Evidence;
+use system_tests::judge::Verdict;
 use system_tests::plan::{Kind, Plan};
 use system_tests::planted;
 use system_tests::progress::Progress;
@@ -40,6 +42,9 @@ struct Cli {
     /// Folder of the services' binaries; by default the one of this program.
     #[arg(long)]
     binaries: Option<PathBuf>,
+    /// Instead: judges what an earlier run has kept in this folder, anew.
+    #[arg(long, conflicts_with_all = ["planted", "settlement"])]
+    judge: Option<PathBuf>,
     /// Instead: settles very many bets while the replica that settles is killed, then corrects them all under repeated
     /// callbacks.
     #[arg(long, conflicts_with = "planted")]
@@ -50,7 +55,8 @@ struct Cli {
     /// With --settlement: how many kills.
     #[arg(long, default_value_t = 100)]
     kills: u32,
-    /// Plants each bug of dev/crates/system-tests/planted in a copy of the tree, and requires that it is caught.
+    /// Plants each bug of dev/crates/system-tests/planted in a copy of the tree, and requires that it is caught, and that
+    /// nothing is found in the tree as it is.
     #[arg(long)]
     planted: bool,
     /// With --planted: only the bugs whose name contains one of these.
@@ -71,12 +77,16 @@ async fn main() -> ExitCode {
 
 async fn execute(cli: Cli) -> Result<ExitCode> {
     if cli.planted {
+        let is_clean = planted::control(&cli.names).await?;
         let is_caught = planted::prove(&cli.names).await?;
-        return Ok(if is_caught {
+        return Ok(if is_clean && is_caught {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         });
+    }
+    if let Some(folder) = &cli.judge {
+        return Ok(conclude(&Verdict::of(&Evidence::kept(folder)?), folder));
     }
     if cli.settlement {
         return drill(&cli).await;
@@ -108,13 +118,18 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
     let kept = options.folder.clone();
     let judged = run(options, &progress).await?;
     drop(progress);
-    println!("seed {seed}\n{}{}", judged.figures, judged.verdict);
-    if judged.verdict.is_clean() {
+    print!("seed {seed}\n{}", judged.figures);
+    Ok(conclude(&judged.verdict, &kept))
+}
+
+fn conclude(verdict: &Verdict, folder: &Path) -> ExitCode {
+    print!("{verdict}");
+    if verdict.is_clean() {
         println!("the promise holds");
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
-    println!("the promise is broken: the evidence is in {}", kept.display());
-    Ok(ExitCode::FAILURE)
+    println!("the promise is broken: the evidence is in {}", folder.display());
+    ExitCode::FAILURE
 }
 
 async fn drill(cli: &Cli) -> Result<ExitCode> {

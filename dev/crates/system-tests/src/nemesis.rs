@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use awc::http::Method;
@@ -15,31 +15,18 @@ use tokio::sync::watch;
 use crate::cluster::process::{end, revive};
 use crate::cluster::{Cluster, DiskFault, OPERATOR_TOKEN, Process};
 use crate::evidence::tables;
+use crate::harm::Harm;
 use crate::history::{Call, Note, Outcome, Recorder};
 use crate::plan::{Act, Blow, Fault, LinkGroup};
 use crate::proxy::{Condition, Link};
+use crate::weather::storm_for;
 use crate::workload::Gate;
 
+/// How long Postgres has to end in order before it is killed, as by an orchestrator.
+const GRACE: Duration = Duration::from_secs(2);
 const PROBE: Duration = Duration::from_secs(2);
 /// As long as a failing disk is waited for.
 const PROBING: Duration = Duration::from_secs(20);
-const STORM: Duration = Duration::from_secs(9);
-/// Long enough for what the last faults left behind to be over.
-const CALM: Duration = Duration::from_secs(7);
-
-/// Waits until it has stormed for that long; calm in between does not count, so that faults do not all begin at once.
-async fn storm_for(is_storming: &mut watch::Receiver<bool>, time: Duration) {
-    let mut left = time;
-    // The weather is dropped only with everything else.
-    while is_storming.wait_for(|is_storming| *is_storming).await.is_ok() {
-        let begun = Instant::now();
-        let calm = is_storming.wait_for(|is_storming| !*is_storming);
-        if tokio::time::timeout(left, calm).await.is_err() {
-            return;
-        }
-        left = left.saturating_sub(begun.elapsed());
-    }
-}
 
 /// Whose power it is to do damage.
 pub struct Nemesis {
@@ -51,30 +38,9 @@ pub struct Nemesis {
     pub can_fail_disks: bool,
     /// Faults begin only while it is.
     pub is_storming: watch::Receiver<bool>,
-    pub harm: Harm,
+    pub harm: RefCell<Harm>,
     /// Events made only to have something written.
     pub probes: Cell<usize>,
-}
-
-/// What came of the faults.
-#[derive(Debug, Default)]
-pub struct Harm {
-    /// How many processes were ended.
-    pub ends: Cell<usize>,
-    /// What did not go as it must: a process that does not end in order, or does not come back.
-    pub wrongs: RefCell<Vec<String>>,
-}
-
-/// Storm and calm in turn: a system that never gets up is not attacked, only kept down.
-///
-/// Never returns; drop it to stop it.
-pub async fn weather(storming: watch::Sender<bool>) {
-    loop {
-        for (is_storming, lasts) in [(true, STORM), (false, CALM)] {
-            storming.send_replace(is_storming);
-            tokio::time::sleep(lasts).await;
-        }
-    }
 }
 
 impl Nemesis {
@@ -90,13 +56,14 @@ impl Nemesis {
             }
             self.recorder.note(Note::Fault(fault.to_string()));
             if let Err(error) = self.strike(&fault, lasts).await {
-                self.harm.wrongs.borrow_mut().push(format!("{fault}: {error:#}"));
+                let wrong = format!("{fault}: {error:#}");
+                self.harm.borrow_mut().wrongs.push(wrong);
             }
         }
     }
 
     fn count_ends(&self, ends: usize) {
-        self.harm.ends.set(self.harm.ends.get() + ends);
+        self.harm.borrow_mut().ends += ends;
     }
 
     async fn strike(&self, fault: &Fault, lasts: Duration) -> Result<()> {
@@ -125,15 +92,22 @@ impl Nemesis {
                 }
             }
             Fault::Clock { replica, seconds } => self.set_clock_off(*replica, *seconds, lasts).await?,
-            Fault::PostgresImmediate => self.interrupt_postgres(Postgres::stop_immediately, lasts).await?,
-
-            Fault::PostgresKill => cluster.database.interrupt(Postgres::kill9, lasts).await?,
-            Fault::FrozenPostgres => {
+            Fault::Postgres(Blow::Stop) => {
                 let frozen = cluster.database.freeze()?;
                 tokio::time::sleep(lasts).await;
                 drop(frozen);
             }
-            Fault::LockedTable => lock_table(&cluster.database_url(), lasts).await?,
+            Fault::Postgres(Blow::Kill) => self.interrupt_postgres(Postgres::kill9, lasts).await?,
+            Fault::Postgres(Blow::Terminate) => {
+                self.interrupt_postgres(|postgres| postgres.terminate(GRACE), lasts)
+                    .await?;
+            }
+            Fault::PostgresImmediate => self.interrupt_postgres(Postgres::stop_immediately, lasts).await?,
+            Fault::LockedTable => {
+                let waiting = lock_table(&cluster.database_url(), lasts).await?;
+                let mut harm = self.harm.borrow_mut();
+                harm.locked_sessions = harm.locked_sessions.max(waiting);
+            }
             Fault::Disk(fault) => self.fail_disk(*fault, lasts).await?,
             Fault::SetBack => self.set_back(lasts).await?,
             Fault::Link {
@@ -169,6 +143,7 @@ impl Nemesis {
             self.count_ends(1);
             crate::cluster::set_clock_off(&mut service, seconds)?;
             revive(&mut service).await?;
+            crate::cluster::require_clock_off(&service, seconds).await?;
             if seconds != 0 {
                 tokio::time::sleep(lasts).await;
             }
@@ -267,12 +242,19 @@ impl Nemesis {
         if blinds {
             self.recorder.note(Note::Blind { replica: number });
         }
+        let harmed_before = link.harmed();
         link.set(condition);
         tokio::time::sleep(lasts).await;
         if blinds {
             self.recorder.note(Note::Sighted { replica: number });
         }
         link.set(Condition::Clear);
+        let harmed = link.harmed() - harmed_before;
+        let mut harm = self.harm.borrow_mut();
+        harm.idle += usize::from(harmed == 0);
+        if condition == Condition::LoseCommitReply {
+            harm.lost_commit_replies += harmed;
+        }
         Ok(())
     }
 
@@ -306,17 +288,15 @@ async fn deal(service: &mut Service, blow: Blow, lasts: Duration) -> Result<bool
     Ok(true)
 }
 
-/// Holds what every placement needs, until all connections wait for it.
-async fn lock_table(database_url: &str, lasts: Duration) -> Result<()> {
+/// Holds what every placement needs, until all connections wait for it; how many waited in the end.
+async fn lock_table(database_url: &str, lasts: Duration) -> Result<i64> {
     let client = tables::connect(database_url).await?;
-    let held = client
+    client
         .batch_execute("begin; lock table bets in exclusive mode")
-        .await;
-    // Postgres may be on its way down by another track's doing.
-    if held.is_ok() {
-        tokio::time::sleep(lasts).await;
-    }
-    Ok(())
+        .await?;
+    tokio::time::sleep(lasts).await;
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+    Ok(client.query_one(waiting, &[]).await?.get(0))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

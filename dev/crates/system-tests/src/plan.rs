@@ -26,7 +26,7 @@ pub enum Kind {
     Clocks,
     /// The same of subscribers.
     Subscribers,
-    /// Immediate shutdown, SIGKILL and SIGSTOP of Postgres, a table locked until the pools are exhausted.
+    /// SIGKILL, SIGTERM, SIGSTOP and immediate shutdown of Postgres, a table locked until the pools are exhausted.
     Postgres,
     /// The disk under the journal is full, or its syncs fail.
     Disk,
@@ -80,9 +80,8 @@ pub enum Fault {
         seconds: i64,
     },
     Subscriber(usize, Blow),
+    Postgres(Blow),
     PostgresImmediate,
-    PostgresKill,
-    FrozenPostgres,
     LockedTable,
     Disk(DiskFault),
     SetBack,
@@ -100,6 +99,7 @@ impl fmt::Display for Fault {
             Self::BetMaker(number, blow) => write!(f, "bet-maker-{number}: {blow:?}"),
             Self::Clock { replica, seconds } => write!(f, "bet-maker-{replica}: clock off by {seconds} s"),
             Self::Subscriber(number, blow) => write!(f, "subscriber-{number}: {blow:?}"),
+            Self::Postgres(blow) => write!(f, "postgres: {blow:?}"),
             Self::Link {
                 group,
                 number,
@@ -192,12 +192,9 @@ fn decks(kinds: &[Kind]) -> Vec<Vec<Fault>> {
         decks.push(subscribers.collect());
     }
     if has(Kind::Postgres) {
-        decks.push(vec![
-            Fault::PostgresImmediate,
-            Fault::PostgresKill,
-            Fault::FrozenPostgres,
-            Fault::LockedTable,
-        ]);
+        let mut postgres = stops.map(Fault::Postgres).to_vec();
+        postgres.extend([Fault::PostgresImmediate, Fault::LockedTable]);
+        decks.push(postgres);
     }
     use LinkGroup::{Bettors, Callbacks, Operators, Subscribers, ToDatabase, ToLineProvider};
     for groups in [&[Operators, Bettors], &[Callbacks, Subscribers]] {
@@ -278,7 +275,9 @@ fn draw_track(random: &mut StdRng, deck: &[Fault], load: Duration) -> Vec<Act> {
             } => random.random_range(6000..9000),
             Fault::Clock { .. } => random.random_range(4000..8000),
             Fault::SetBack => random.random_range(2500..4000),
-            Fault::Link { .. } | Fault::LockedTable | Fault::FrozenPostgres => random.random_range(500..4000),
+            Fault::Link { .. } | Fault::LockedTable | Fault::Postgres(Blow::Stop) => {
+                random.random_range(500..4000)
+            }
             _ => random.random_range(20..1500),
         });
         planned += after + lasts;

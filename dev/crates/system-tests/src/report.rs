@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::evidence::Evidence;
+use crate::harm::Harm;
 use crate::history::{Call, History, Note};
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,8 +12,7 @@ pub struct Figures {
     /// Calls whose outcome nobody knows.
     pub unknown: usize,
     pub faults: usize,
-    /// Processes ended: SIGKILL, SIGTERM, shutdowns, disks.
-    pub ends: usize,
+    pub harm: Harm,
     /// Bets that were acknowledged, at the least.
     pub bets: u64,
     pub stored_bets: usize,
@@ -78,7 +78,7 @@ impl fmt::Display for Figures {
             calls,
             unknown,
             faults,
-            ends,
+            harm,
             stored_bets,
             changes,
             ..
@@ -96,7 +96,7 @@ impl fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "{faults} faults, {ends} of them ended a process{}",
+            "{faults} faults: {harm}{}",
             if self.disks_failed { "" } else { "; no disk failed" }
         )?;
         writeln!(f, "{changes} changes, {deliveries} callbacks to subscribers")?;

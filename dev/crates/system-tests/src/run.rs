@@ -1,6 +1,6 @@
 //! One run: load with faults, heal, quiet, judge.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,13 +12,15 @@ use tokio::task::JoinSet;
 
 use crate::cluster::{self, Cluster};
 use crate::evidence::{Evidence, Resources, measure, wait_until_quiet, wait_until_settled};
+use crate::harm::Harm;
 use crate::history::{History, Recorder};
 use crate::judge::Verdict;
-use crate::nemesis::{Harm, Nemesis, weather};
+use crate::nemesis::Nemesis;
 use crate::plan::{Kind, Plan};
 use crate::progress::Progress;
 use crate::proxy::Condition;
 use crate::report::Figures;
+use crate::weather;
 use crate::workload::{Crowd, Gate, Workload};
 
 /// Load without faults, before what the processes hold is measured.
@@ -105,7 +107,7 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
         operators: gate,
         can_fail_disks,
         is_storming,
-        harm: Harm::default(),
+        harm: RefCell::new(Harm::default()),
         probes: Cell::default(),
     });
     let watching = watch_over(&cluster);
@@ -114,12 +116,13 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
     set_links(&cluster, is_deaf);
     tokio::select! {
         attacked = attack(&nemesis, plan, load, &over, &is_over) => attacked?,
-        () = weather(storming) => {}
+        () = weather::change(storming) => {}
     }
 
     progress.phase("healing", None);
     set_links(&cluster, is_deaf);
-    let mut not_healed = nemesis.harm.wrongs.take();
+    let harm = nemesis.harm.take();
+    let mut not_healed = harm.wrongs.clone();
     for healed in [
         cluster.wait_until_ready().await,
         workload.finish(LAST_ANSWERS).await,
@@ -139,9 +142,10 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
     progress.phase("judging", None);
     let rest_s = rest.map(|rest| rest.as_secs_f64());
     let evidence = Evidence::collect(&cluster, history, &before, rest_s, not_healed).await?;
+    evidence.keep(&folder)?;
     let verdict = Verdict::of(&evidence);
     let figures = Figures {
-        ends: nemesis.harm.ends.get(),
+        harm,
         ..figures.with(&evidence, can_fail_disks)
     };
     std::fs::write(folder.join("verdict.txt"), format!("{figures}{verdict}"))?;

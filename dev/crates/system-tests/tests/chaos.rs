@@ -43,7 +43,7 @@ async fn the_promise_holds_through_a_storm() {
         "these checks had nothing to look at: {vacuous:?}"
     );
     assert!(
-        figures.ends > 5 && figures.stored_bets > 200,
+        figures.harm.ends > 5 && figures.stored_bets > 200,
         "this was no storm:\n{figures}"
     );
 }

@@ -2,11 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
-use test_support::Service;
+use anyhow::{Context as _, Result, ensure};
+use awc::http::Method;
+use shared_types::Timestamp;
+use test_support::{Client, Service};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 /// Where Debian and Ubuntu put it, below the folder of the machine's architecture.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+
+/// What a date without fractions and an answer on its way may differ by.
+const NEARLY_S: u64 = 30;
 
 /// The library, as a path to preload.
 ///
@@ -35,5 +42,23 @@ pub fn set_off(service: &mut Service, seconds: i64) -> Result<()> {
         // Timers go on as ever: only the time of day is wrong.
         service.set_env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     }
+    Ok(())
+}
+
+/// Whether the service's clock is off by so many seconds, by the date of an answer.
+///
+/// # Errors
+/// It is not, or the service does not answer.
+pub async fn require_off(service: &Service, seconds: i64) -> Result<()> {
+    let client = Client::new(&service.url());
+    let answer = client.try_send(Method::GET, "/healthz", &[], Vec::new()).await?;
+    let date = answer.header("date").context("an answer has a date")?;
+    let date = OffsetDateTime::parse(date, &Rfc2822).with_context(|| format!("{date} is no date"))?;
+    let is_off = date.unix_timestamp() - Timestamp::now().unix_seconds();
+    ensure!(
+        is_off.abs_diff(seconds) <= NEARLY_S,
+        "{}'s clock is off by {is_off} s, not by {seconds} s",
+        service.name()
+    );
     Ok(())
 }

@@ -20,7 +20,7 @@ use test_support::{Client, Service, ServiceBuilder, ensure_database, find_binary
 
 use crate::proxy::{Link, Proxies};
 
-pub use clock::{library as clock_library, set_off as set_clock_off};
+pub use clock::{library as clock_library, require_off as require_clock_off, set_off as set_clock_off};
 pub use disk::{DiskFault, fail as fail_disk, is_permitted as disk_faults_are_permitted};
 pub use process::{Database, Process};
 

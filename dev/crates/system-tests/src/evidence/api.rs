@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_types::ChangesPage;
 use test_support::{Client, poll_until};
@@ -17,9 +18,9 @@ const EXPOSURES_MAX: usize = 300;
 const VERIFY_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a service's own `verify` said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Verified {
-    pub name: &'static str,
+    pub name: String,
     pub succeeded: bool,
     pub output: String,
 }
@@ -143,7 +144,7 @@ pub(super) async fn verify(cluster: &Cluster) -> Result<Vec<Verified>> {
         let run = tokio::time::timeout(VERIFY_PATIENCE, command.kill_on_drop(true).output());
         let output = run.await.with_context(|| format!("{name} has no end"))??;
         verified.push(Verified {
-            name,
+            name: name.to_owned(),
             succeeded: output.status.success(),
             output: format!(
                 "{}{}",

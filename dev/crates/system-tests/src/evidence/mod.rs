@@ -6,9 +6,13 @@ mod resources;
 pub mod tables;
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_types::{Change, Timestamp};
 use test_support::poll_until;
@@ -26,7 +30,7 @@ pub use tables::Tables;
 const BACK: Duration = Duration::from_secs(30);
 
 /// One subscriber's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Heard {
     pub name: String,
     /// Empty means all.
@@ -42,7 +46,7 @@ pub struct Heard {
 }
 
 /// What one process wrote, and how it ended when nobody had told it to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Account {
     pub name: String,
     pub log: String,
@@ -51,7 +55,7 @@ pub struct Account {
     pub resources: Option<(Resources, Resources)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
     pub history: History,
     /// In order of position, as line-provider serves it.
@@ -75,7 +79,32 @@ pub struct Evidence {
     pub stale_after_s: u64,
 }
 
+/// Everything that the judge reads.
+const FILE: &str = "evidence.json";
+
 impl Evidence {
+    /// Keeps it in a run's folder, to be judged again.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(FILE);
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut file = BufWriter::new(file);
+        serde_json::to_writer(&mut file, self)?;
+        Ok(file.flush()?)
+    }
+
+    /// What a run has kept.
+    ///
+    /// # Errors
+    /// There is none, or it was kept by another version.
+    pub fn kept(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let json = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&json).with_context(|| format!("{} is no evidence", path.display()))
+    }
+
     /// Reads everything. `before` holds what each process held before the load.
     ///
     /// # Errors

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
     pub resident_kib: u64,
     pub descriptors: u64,

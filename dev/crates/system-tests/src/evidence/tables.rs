@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use shared_types::{BetStatus, EventStatus, Timestamp, VoidReason};
 use test_support::poll_until;
 use tokio_postgres::{Client, NoTls, Row};
@@ -14,7 +15,7 @@ use tokio_postgres::{Client, NoTls, Row};
 const TRANSACTION_MAX: Duration = Duration::from_secs(35);
 
 /// A stored bet. Amounts in cents, odds in hundredths.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredBet {
     pub id: String,
     pub event_id: String,
@@ -31,7 +32,7 @@ pub struct StoredBet {
 }
 
 /// What bet-maker knows of an event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredEvent {
     pub revision: u64,
     pub odds: i64,
@@ -42,7 +43,7 @@ pub struct StoredEvent {
 }
 
 /// A version of an event that bet-maker knew at some time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     pub revision: u64,
     pub is_closed: bool,
@@ -50,7 +51,7 @@ pub struct Version {
 }
 
 /// The ledger's rows of one bet, summed up.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Booked {
     pub amount: i64,
     pub rows: i64,
@@ -58,7 +59,7 @@ pub struct Booked {
     pub status: Option<BetStatus>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Feed {
     pub instance: Option<String>,
     pub position: u64,
@@ -66,7 +67,7 @@ pub struct Feed {
     pub conflicts: i64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tables {
     pub bets: Vec<StoredBet>,
     pub events: HashMap<String, StoredEvent>,

@@ -3,7 +3,6 @@
 
 mod acceptance;
 mod acknowledged;
-
 mod deliveries;
 mod failures;
 mod gaps;
@@ -124,6 +123,12 @@ impl Verdict {
     pub fn failed(&self) -> impl Iterator<Item = Check> {
         let failed = self.0.iter().filter(|(_, findings)| findings.count > 0);
         failed.map(|(check, _)| *check)
+    }
+
+    /// The first thing that the check found.
+    pub fn first_finding(&self, wanted: Check) -> Option<&str> {
+        let findings = self.0.iter().find(|(check, _)| *check == wanted);
+        findings?.1.told.first().map(String::as_str)
     }
 
     /// The checks that had nothing to look at.

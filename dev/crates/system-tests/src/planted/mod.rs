@@ -1,18 +1,21 @@
 //! The proof that the judge can see: bugs, kept as patches beside this crate, are planted one by one in a copy of the
 //! tree; each is built, attacked, and must be caught by the very check that its patch names.
 //!
-//! A patch that no longer applies, or a bug that is not caught, is a failure. The product's own code stays clean.
+//! A patch that no longer applies, or a bug that is not caught, is a failure, and so is a finding of the judge where no
+//! bug was planted: the control. The product's own code stays clean.
 
 mod bug;
 mod scratch;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::plan::Kind;
 use crate::progress::Progress;
-use crate::run::{Options, run};
+use crate::run::{Judged, Options, run};
 use crate::workload::Crowd;
 
 pub use bug::Bug;
@@ -57,9 +60,47 @@ pub fn stale(bugs: &[Bug]) -> Result<Vec<String>> {
 /// What became of one bug.
 #[derive(Debug)]
 pub enum Proof {
-    Caught,
+    /// With the first thing that the check found.
+    Caught(String),
     /// With what the judge said instead.
     Missed(String),
+}
+
+/// Attacks the tree as it is in each way in which one of the bugs is attacked; whether the judge finds nothing.
+///
+/// # Errors
+/// An attack could not be carried out.
+pub async fn control(names: &[String]) -> Result<bool> {
+    let mut longest: BTreeMap<Vec<Kind>, u64> = BTreeMap::new();
+    for bug in list(names)? {
+        let seconds = longest.entry(bug.faults).or_default();
+        *seconds = bug.seconds.max(*seconds);
+    }
+    let count = longest.len();
+    let mut all_clean = true;
+    for (number, (kinds, seconds)) in (1..).zip(longest) {
+        let faults = if kinds.is_empty() {
+            "load alone".to_owned()
+        } else {
+            format!("{kinds:?}")
+        };
+        let progress = Progress::new(&format!("control {number}/{count} {faults}"));
+        let attack = Attack {
+            kinds,
+            seconds,
+            seed: 1,
+            binaries: None,
+        };
+        let Judged { verdict, figures } = attack.carry_out(&progress).await?;
+        drop(progress);
+        if verdict.is_clean() {
+            println!("clean   {faults}");
+        } else {
+            all_clean = false;
+            println!("FOUND   {faults}\n{figures}{verdict}");
+        }
+    }
+    Ok(all_clean)
 }
 
 /// Plants, builds, attacks and judges each; whether all were caught.
@@ -76,7 +117,12 @@ pub async fn prove(names: &[String]) -> Result<bool> {
         let proof = prove_one(&scratch, &bug, &progress).await?;
         drop(progress);
         match proof {
-            Proof::Caught => println!("caught  {:<34} by {}", bug.name, bug.caught_by),
+            Proof::Caught(finding) => {
+                println!(
+                    "caught  {:<34} by {}\n          {finding}",
+                    bug.name, bug.caught_by
+                );
+            }
             Proof::Missed(verdict) => {
                 all_caught = false;
                 println!("MISSED  {:<34} by {}\n{verdict}", bug.name, bug.caught_by);
@@ -92,26 +138,47 @@ async fn prove_one(scratch: &Scratch, bug: &Bug, progress: &Progress) -> Result<
     let mut verdict = String::new();
     for (attempt, seed) in (1..).zip(bug.seeds()) {
         progress.tell(&format!("attack {attempt}, seed {seed}"));
-        let folder = tempfile::tempdir()?;
-        let options = Options {
-            seed,
-            load: Duration::from_secs(bug.seconds),
+        let attack = Attack {
             kinds: bug.faults.clone(),
-            crowd: Crowd::default(),
-            folder: folder.path().join("run"),
+            seconds: bug.seconds,
+            seed,
             binaries: Some(binaries.clone()),
         };
-        let judged = match run(options, progress).await {
+        let judged = match attack.carry_out(progress).await {
             Ok(judged) => judged,
             Err(error) => {
                 verdict = format!("the attack failed: {error:#}\n");
                 continue;
             }
         };
-        if judged.verdict.failed().any(|check| check == bug.caught_by) {
-            return Ok(Proof::Caught);
+        if let Some(finding) = judged.verdict.first_finding(bug.caught_by) {
+            return Ok(Proof::Caught(finding.to_owned()));
         }
         verdict = format!("{}{}", judged.figures, judged.verdict);
     }
     Ok(Proof::Missed(verdict))
+}
+
+/// One attack, in a folder that is gone afterwards.
+struct Attack {
+    kinds: Vec<Kind>,
+    seconds: u64,
+    seed: u64,
+    /// Of the services; `None`: those of this build.
+    binaries: Option<PathBuf>,
+}
+
+impl Attack {
+    async fn carry_out(self, progress: &Progress) -> Result<Judged> {
+        let folder = tempfile::tempdir()?;
+        let options = Options {
+            seed: self.seed,
+            load: Duration::from_secs(self.seconds),
+            kinds: self.kinds,
+            crowd: Crowd::default(),
+            folder: folder.path().join("run"),
+            binaries: self.binaries,
+        };
+        run(options, progress).await
+    }
 }

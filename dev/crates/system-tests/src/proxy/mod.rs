@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use shared_types::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -58,7 +59,7 @@ impl Condition {
 }
 
 /// A connection that was passed on, as the receiver's end sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Passed {
     pub at: Timestamp,
     /// The port that the receiver sees as its peer's.
@@ -75,6 +76,7 @@ pub struct Link {
     target: watch::Sender<SocketAddr>,
     condition: watch::Sender<Condition>,
     passed: Arc<Mutex<Vec<Passed>>>,
+    harmed: AtomicU64,
 }
 
 impl Link {
@@ -93,6 +95,16 @@ impl Link {
 
     pub fn set(&self, condition: Condition) {
         self.condition.send_replace(condition);
+    }
+
+    /// How often a condition has met something so far: a connection that it broke or starved, a piece that it
+    /// swallowed or held up, the reply to a commit that it lost.
+    pub fn harmed(&self) -> u64 {
+        self.harmed.load(Ordering::Relaxed)
+    }
+
+    fn harm(&self) {
+        self.harmed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// All connections so far.
@@ -143,6 +155,7 @@ impl Proxies {
             target: watch::Sender::new(target),
             condition: watch::Sender::new(Condition::Clear),
             passed: Arc::default(),
+            harmed: AtomicU64::default(),
         });
         runtime.spawn(accept(listener, Arc::clone(&link), Arc::clone(&self.epoch)));
         Ok(link)
@@ -166,6 +179,7 @@ async fn accept(listener: TcpListener, link: Arc<Link>, epoch: Arc<AtomicU64>) {
         };
         let now = *link.condition.borrow();
         if now == Condition::Reset {
+            link.harm();
             reset(client);
             continue;
         }
@@ -193,7 +207,7 @@ async fn pass(client: TcpStream, link: Arc<Link>, epoch: Arc<AtomicU64>) {
     }
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
-    pump::both(client, server, link.condition.subscribe()).await;
+    pump::both(client, server, &link).await;
 }
 
 /// Closes with a reset instead of an orderly end.

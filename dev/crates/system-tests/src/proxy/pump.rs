@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 
-use super::{Condition, reset};
+use super::{Condition, Link, reset};
 
 const PIECE_BYTES: usize = 16 * 1024;
 /// Time for a commit to be carried out before the connection that asked for it goes.
@@ -30,7 +30,7 @@ enum End {
 }
 
 /// Passes bytes both ways until either side, or the link, ends it.
-pub(super) async fn both(client: TcpStream, server: TcpStream, conditions: watch::Receiver<Condition>) {
+pub(super) async fn both(client: TcpStream, server: TcpStream, link: &Link) {
     let (client_read, client_write) = client.into_split();
     let (server_read, server_write) = server.into_split();
     let committed = Arc::new(AtomicBool::new(false));
@@ -38,7 +38,8 @@ pub(super) async fn both(client: TcpStream, server: TcpStream, conditions: watch
         direction,
         from,
         to,
-        conditions: conditions.clone(),
+        link,
+        conditions: link.condition.subscribe(),
         committed: Arc::clone(&committed),
         is_damaged: false,
         left_bytes: None,
@@ -59,7 +60,8 @@ pub(super) async fn both(client: TcpStream, server: TcpStream, conditions: watch
     }
 }
 
-struct Pump {
+struct Pump<'a> {
+    link: &'a Link,
     direction: Direction,
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
@@ -72,15 +74,20 @@ struct Pump {
     left_bytes: Option<u64>,
 }
 
-impl Pump {
+impl Pump<'_> {
     async fn run(&mut self) -> End {
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             let condition = *self.conditions.borrow_and_update();
-            if self.is_damaged && !condition.loses() || condition == Condition::Reset {
+            if condition == Condition::Reset {
+                self.link.harm();
+                return End::Broken;
+            }
+            if self.is_damaged && !condition.loses() {
                 return End::Broken;
             }
             if condition == Condition::BlackHole {
+                self.link.harm();
                 self.is_damaged = true;
                 if self.conditions.changed().await.is_err() {
                     return End::Broken;
@@ -111,24 +118,31 @@ impl Pump {
         let mut bytes = bytes;
         match (condition, self.direction) {
             (Condition::Delay { base, jitter }, _) => {
+                self.link.harm();
                 tokio::time::sleep(base + jitter.mul_f64(rand::random_range(0.0..1.0))).await;
             }
             (Condition::Throttle { bytes_per_s }, _) => {
+                self.link.harm();
                 let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                 let per_byte = Duration::from_nanos(1_000_000_000 / bytes_per_s.max(1));
                 tokio::time::sleep(per_byte * length).await;
             }
             (Condition::DropUp, Direction::Up) | (Condition::DropDown, Direction::Down) => {
+                self.link.harm();
                 self.is_damaged = true;
                 return Ok(());
             }
-            (Condition::Reset, _) => return Err(End::Broken),
+            (Condition::Reset, _) => {
+                self.link.harm();
+                return Err(End::Broken);
+            }
             (Condition::CutAfter { bytes: allowed }, _) => {
                 let left = self.left_bytes.unwrap_or(allowed);
                 let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 if length >= left {
                     let kept = usize::try_from(left).unwrap_or(usize::MAX);
                     bytes = bytes.get(..kept).unwrap_or_default();
+                    self.link.harm();
                     self.is_damaged = true;
                 } else {
                     self.left_bytes = Some(left - length);
@@ -137,6 +151,7 @@ impl Pump {
             (Condition::LoseCommitReply, Direction::Up) if holds_commit(bytes) => {
                 self.committed.store(true, Ordering::Relaxed);
                 self.write(bytes).await?;
+                self.link.harm();
                 tokio::time::sleep(AFTER_COMMIT).await;
                 return Err(End::Broken);
             }

@@ -100,6 +100,7 @@ async fn a_clear_link_passes_bytes_both_ways_and_remembers_its_connections() {
     read_exactly(&mut client, 5).await;
     assert_eq!(*bench.server.received.lock().unwrap(), b"hello");
     assert_eq!(bench.link.passed().len(), 1);
+    assert_eq!(bench.link.harmed(), 0);
 }
 
 #[tokio::test]
@@ -122,6 +123,7 @@ async fn delay_and_throttle_take_their_time() {
             "{condition:?}: {:?}",
             started.elapsed()
         );
+        assert_eq!(bench.link.harmed(), 2, "{condition:?}: a piece each way");
     }
 }
 
@@ -144,6 +146,7 @@ async fn what_is_dropped_one_way_is_gone_and_the_connection_is_reset_when_the_li
             reaches,
             "{condition:?}"
         );
+        assert!(bench.link.harmed() > 0, "{condition:?}");
         bench.link.set(Condition::Clear);
         // The direction that lost bytes notices at its next piece at the latest.
         let _ = client.write_all(b"more").await;
@@ -160,6 +163,7 @@ async fn a_cut_comes_after_so_many_bytes() {
     bench.server.has(700).await;
     while let Some(Ok(1..)) = read(&mut client, PATIENCE).await {}
     assert_eq!(bench.server.received.lock().unwrap().len(), 700);
+    assert_eq!(bench.link.harmed(), 1);
 }
 
 #[tokio::test]
@@ -173,7 +177,10 @@ async fn a_reset_ends_connections_old_and_new() {
         read(&mut old, PATIENCE).await,
         Some(Err(ErrorKind::ConnectionReset))
     );
+    let harmed = bench.link.harmed();
+    assert!(harmed > 0);
     assert!(bench.resets_a_new_connection().await);
+    assert_eq!(bench.link.harmed(), harmed + 1);
 }
 
 #[tokio::test]
@@ -182,12 +189,14 @@ async fn a_commit_is_carried_out_and_its_reply_is_lost() {
     let mut client = bench.connect().await;
     client.write_all(b"SELECT\0").await.unwrap();
     read_exactly(&mut client, 7).await;
+    assert_eq!(bench.link.harmed(), 0);
     client.write_all(b"Q....COMMIT\0").await.unwrap();
     assert_eq!(
         read(&mut client, PATIENCE).await,
         Some(Err(ErrorKind::ConnectionReset))
     );
     assert!(bench.server.received.lock().unwrap().ends_with(b"COMMIT\0"));
+    assert_eq!(bench.link.harmed(), 1);
 }
 
 #[tokio::test]

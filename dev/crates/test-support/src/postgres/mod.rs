@@ -106,6 +106,14 @@ impl Postgres {
         }
     }
 
+    /// Smart shutdown, as an orchestrator asks for it: no new sessions, and those that there are go on; SIGKILL once
+    /// the grace is over.
+    pub fn terminate(&mut self, grace: Duration) {
+        if let Some(mut server) = self.server.take() {
+            server.stop("TERM", grace);
+        }
+    }
+
     /// SIGKILL of the postmaster, as a crash; its data stays for [`Postgres::restart`].
     pub fn kill9(&mut self) {
         if let Some(mut server) = self.server.take() {
