@@ -13,6 +13,7 @@ const EVENTS: &str = "line_provider_events";
 const ATTEMPTS: &str = "line_provider_delivery_attempts_total";
 const ATTEMPT_SECONDS: &str = "line_provider_delivery_attempt_seconds";
 const GIVEN_UP: &str = "line_provider_delivery_given_up_total";
+const SUPERSEDED: &str = "line_provider_delivery_superseded_total";
 const LAG: &str = "line_provider_subscription_lag_positions";
 
 const SECONDS: [f64; 12] = [
@@ -43,6 +44,10 @@ pub fn install() {
         "One callback attempt, from connecting to the end of the answer."
     );
     metrics::describe_counter!(GIVEN_UP, "Changes that a subscription never took.");
+    metrics::describe_counter!(
+        SUPERSEDED,
+        "Changes in whose place, after a failed attempt, a newer one of their event was sent."
+    );
     metrics::describe_gauge!(LAG, "How many positions a subscription is behind the head.");
 }
 
@@ -67,6 +72,10 @@ pub(crate) fn attempt(outcome: &'static str, took: Duration) {
 
 pub(crate) fn given_up() {
     metrics::counter!(GIVEN_UP).increment(1);
+}
+
+pub(crate) fn superseded() {
+    metrics::counter!(SUPERSEDED).increment(1);
 }
 
 pub(crate) fn lag(subscription: SubscriptionId, positions: u64) {

@@ -94,7 +94,13 @@ impl Served {
     }
 
     pub(super) fn start(&mut self, now: Instant) -> Option<Start<Arc<Logged>>> {
-        self.is_served().then(|| self.window.start(now)).flatten()
+        let start = self.is_served().then(|| self.window.start(now)).flatten()?;
+        let (id, event, by) = (self.posted.registration.id, &start.lane, start.position);
+        for position in &start.superseded {
+            tracing::debug!(subscription = %id, %event, position, by, "a change is superseded");
+            metrics::superseded();
+        }
+        Some(start)
     }
 
     /// Takes note of an attempt; `true` where the receiver is gone.

@@ -50,6 +50,7 @@ pub(super) fn attempt(
         lane,
         position,
         payload,
+        superseded: _,
     } = start;
     let registration = Arc::clone(&served.posted().registration);
     let receiver = Rc::clone(served.receiver());

@@ -39,6 +39,8 @@ pub(super) struct Start<P> {
     pub(super) position: u64,
     /// `None` for a retry: its change is read again.
     pub(super) payload: Option<P>,
+    /// What a retry takes the place of: positions of its lane, oldest first.
+    pub(super) superseded: Vec<u64>,
 }
 
 /// What becomes of a change that was not taken.
@@ -183,7 +185,7 @@ impl<P> Window<P> {
         if self.in_flight >= IN_FLIGHT {
             return None;
         }
-        let id = self.next_lane(now)?;
+        let (id, superseded) = self.next_lane(now)?;
         let lane = self.lanes.get_mut(&id)?;
         lane.stage = Stage::InFlight;
         let first = lane.waiting.front_mut()?;
@@ -196,24 +198,25 @@ impl<P> Window<P> {
             lane: id,
             position,
             payload,
+            superseded,
         })
     }
 
-    /// A lane that was not tried goes before one that failed: a failing lane must not stop others.
-    fn next_lane(&mut self, now: Instant) -> Option<EventId> {
+    /// With what its attempt supersedes. A lane that was not tried goes before one that failed: a failing lane must not stop others.
+    fn next_lane(&mut self, now: Instant) -> Option<(EventId, Vec<u64>)> {
         if let Some(id) = self.ready.pop_front() {
-            return Some(id);
+            return Some((id, Vec::new()));
         }
         self.next_retry().filter(|at| *at <= now)?;
         let (_, id) = self.retries.pop_first()?;
-        self.supersede(&id);
-        Some(id)
+        let superseded = self.supersede(&id);
+        Some((id, superseded))
     }
 
-    /// Leaves only the newest change of a lane.
-    fn supersede(&mut self, id: &EventId) {
+    /// Leaves only the newest change of a lane; the positions of the others.
+    fn supersede(&mut self, id: &EventId) -> Vec<u64> {
         let Some(lane) = self.lanes.get_mut(id) else {
-            return;
+            return Vec::new();
         };
         let older = lane.waiting.len().saturating_sub(1);
         let superseded: Vec<_> = lane
@@ -221,9 +224,10 @@ impl<P> Window<P> {
             .drain(..older)
             .map(|waiting| waiting.position)
             .collect();
-        for position in superseded {
-            self.finish(position);
+        for position in &superseded {
+            self.finish(*position);
         }
+        superseded
     }
 
     /// The receiver took the change that was under way in that lane.

@@ -70,8 +70,9 @@ fn a_retry_carries_the_newest_change_of_its_lane_and_supersedes_the_older_ones()
     assert_eq!(started(&mut window, now), [1, 2]);
     window.failed(&lane("a"), now, None, 0);
     offer(&mut window, &["a"]);
-    assert_eq!(window.start(now).unwrap().position, 4);
-    assert_eq!(window.cursor(), 1, "1 and 3 are superseded, 2 is under way");
+    let retry = window.start(now).unwrap();
+    assert_eq!((retry.position, retry.superseded), (4, vec![1, 3]));
+    assert_eq!(window.cursor(), 1, "2 is under way");
     window.delivered(&lane("b"), now);
     assert_eq!(window.cursor(), 3);
     window.failed(&lane("a"), now, None, 0);

@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Short, so that a blind replica stops within a run; long enough for a restart of line-provider.
 pub const STALE_AFTER: Duration = Duration::from_secs(3);
 
+/// What ends a process and what begins it, and which changes were superseded.
+const LOGGED: &str = "warn,bet_maker::app=info,line_provider::app=info,line_provider::delivery=debug";
+
 /// How a subscriber feels, and what it wants to hear of.
 const SUBSCRIBERS: [(&str, &[&str]); 3] =
     [("well", &[]), ("moody", &[]), ("well", &["event.status_changed"])];
@@ -86,7 +89,7 @@ impl Cluster {
         let named = |service: &str, name: &str| {
             let builder = Service::named(service)
                 .log_file(folder.join(format!("{name}.log")))
-                .env("RUST_LOG", "warn,bet_maker::app=info,line_provider::app=info");
+                .env("RUST_LOG", LOGGED);
             match binaries {
                 Some(binaries) => builder.binaries(binaries),
                 None => builder,

@@ -5,7 +5,7 @@ mod api;
 mod resources;
 pub mod tables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -43,6 +43,8 @@ pub struct Heard {
     pub passed: Vec<Passed>,
     /// Where line-provider says it stands.
     pub cursor: u64,
+    /// Positions that line-provider lists as superseded for it.
+    pub superseded: HashSet<u64>,
 }
 
 /// What one process wrote, and how it ended when nobody had told it to.
@@ -125,6 +127,7 @@ impl Evidence {
         };
         api::read_log(cluster, &mut evidence).await?;
         let operator = cluster.operator().await;
+        let log = cluster.line_provider.log().await;
         for subscriber in &cluster.subscribers {
             let posted = operator
                 .get(&format!("/subscriptions/{}", subscriber.id))
@@ -140,6 +143,7 @@ impl Evidence {
                     .get("cursor")
                     .and_then(Value::as_u64)
                     .context("a subscription has a cursor")?,
+                superseded: superseded(&log, &subscriber.id.to_string()),
             });
         }
         let client = tables::connect(&cluster.database_url()).await?;
@@ -198,6 +202,20 @@ impl Evidence {
         self.history
             .spans(|note| *note == Note::SetBack, |note| *note == Note::BroughtBack)
     }
+}
+
+/// The positions that line-provider's log lists as superseded for that subscription.
+fn superseded(log: &str, subscription: &str) -> HashSet<u64> {
+    let ours = format!("subscription={subscription} ");
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("a change is superseded") && line.contains(&ours));
+    lines
+        .filter_map(|line| {
+            let (_, position) = line.split_once(" position=")?;
+            position.split_whitespace().next()?.parse().ok()
+        })
+        .collect()
 }
 
 /// What the process holds once it is back to what it was, or after a while.

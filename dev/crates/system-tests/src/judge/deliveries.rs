@@ -1,12 +1,12 @@
-//! Every subscriber heard of every change that it wants at least once, or of a newer one of the same event; in order
-//! within the event; and whatever is sent again is the newest of its event.
+//! Every subscriber took every change that it wants, or the change is listed as superseded and a newer one of the same
+//! event was taken; in order within the event; and whatever is sent again is the newest of its event.
 //!
 //! Order is judged within one run of line-provider: a crash forgets how far the subscriber was served, and sends some
 //! changes again. Callbacks that arrived long after they were signed are not judged: they lay in the buffers of a
 //! halted process, and their attempt had been given up meanwhile. Two of one signature are one attempt, which met a
 //! pooled connection that was closed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,11 +30,14 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
 
 fn check_completeness(evidence: &Evidence, subscriber: &Heard, findings: &mut Findings) {
     let name = &subscriber.name;
+    let mut taken = HashSet::new();
     // The newest position of each event that the subscriber has taken.
-    let mut taken: HashMap<&str, u64> = HashMap::new();
+    let mut newest: HashMap<&str, u64> = HashMap::new();
     for receipt in subscriber.receipts.iter().filter(|receipt| receipt.is_taken()) {
-        let newest = taken.entry(receipt.change.event_id.as_str()).or_default();
-        *newest = receipt.change.position.max(*newest);
+        let position = receipt.change.position;
+        taken.insert(position);
+        let newest = newest.entry(receipt.change.event_id.as_str()).or_default();
+        *newest = position.max(*newest);
     }
     for change in evidence
         .log
@@ -45,13 +48,19 @@ fn check_completeness(evidence: &Evidence, subscriber: &Heard, findings: &mut Fi
         if !wanted.is_empty() && !wanted.iter().any(|kind| kind == change.kind.as_str()) {
             continue;
         }
-        let newest = taken.get(change.event_id.as_str()).copied().unwrap_or_default();
-        findings.require(newest >= change.position, || {
-            format!(
-                "{name} never heard of position {} of {}, only up to {newest}",
-                change.position, change.event_id
-            )
+        let (event, position) = (change.event_id.as_str(), change.position);
+        let newest = newest.get(event).copied().unwrap_or_default();
+        findings.require(newest >= position, || {
+            format!("{name} never heard of position {position} of {event}, only up to {newest}")
         });
+        findings.require(
+            taken.contains(&position) || subscriber.superseded.contains(&position),
+            || {
+                format!(
+                    "{name} did not take position {position} of {event}, which nothing lists as superseded"
+                )
+            },
+        );
     }
     findings.require(subscriber.cursor == evidence.head, || {
         format!(

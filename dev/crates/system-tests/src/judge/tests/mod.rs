@@ -55,6 +55,16 @@ fn what_is_sent_again_after_a_crash_is_not_out_of_order() {
 }
 
 #[test]
+fn what_is_listed_as_superseded_need_not_be_taken() {
+    let mut evidence = healthy();
+    let subscriber = &mut evidence.subscribers[0];
+    subscriber.receipts[1].answered = 500;
+    subscriber.superseded.insert(2);
+    let verdict = Verdict::of(&evidence);
+    assert!(verdict.is_clean(), "{verdict}");
+}
+
+#[test]
 fn evidence_that_was_kept_is_judged_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let mut evidence = healthy();
