@@ -5,10 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_edge::server::{BODY_WITHIN, SHUTDOWN_WITHIN};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// How long an asker waits at most: shorter than a stop may take, so that it is answered even then.
+/// How long an asker waits at most.
 const PATIENCE: Duration = Duration::from_secs(15);
+const _: () = assert!(
+    BODY_WITHIN.as_secs() + PATIENCE.as_secs() < SHUTDOWN_WITHIN.as_secs(),
+    "who asked before a stop began is answered before it ends"
+);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

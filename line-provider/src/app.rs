@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use futures_util::FutureExt as _;
-use http_edge::{Dependency, OperatorToken, Readiness, server};
+use http_edge::server::{self, SHUTDOWN_WITHIN};
+use http_edge::{Dependency, OperatorToken, Readiness};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::auto_result::DeadlineFinisher;
 use crate::clock::Clock;
 use crate::config::{AutoResult, Settings};
-use crate::delivery::{Delivery, Pulse};
+use crate::delivery::{self, Delivery, Pulse};
 use crate::http::{self, Services};
 use crate::journal::{Journal, JournalError, Log};
 use crate::metrics;
@@ -26,6 +27,10 @@ use crate::writer::{ReadModels, Writer, WriterThread};
 
 /// Over everything that the end consists of.
 const END_WITHIN: Duration = Duration::from_secs(28);
+const _: () = assert!(
+    SHUTDOWN_WITHIN.as_secs() + delivery::END_WITHIN.as_secs() <= END_WITHIN.as_secs(),
+    "each part of the end has its time"
+);
 /// A batch takes milliseconds; a disk that needs longer hangs.
 const BATCH_HANGS_AFTER: Duration = Duration::from_secs(5);
 

@@ -3,7 +3,7 @@
 //! actix has no timer for bodies, so that a client could hold a connection by sending a byte a minute; one
 //! deadline stands over the whole body. A declared length above the limit is refused before anything is read.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -25,11 +25,11 @@ use crate::{
     codes::{self, Refusal},
     openapi::{document_body, document_code},
     problem::Problem,
+    server::BODY_WITHIN,
 };
 
 /// 16 KiB: more than any command of either service needs.
 const JSON_LIMIT_BYTES: usize = 16 * 1024;
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// serde quotes what it met; a long quotation helps nobody.
 const REASON_MAX_CHARS: usize = 300;
 
@@ -149,7 +149,7 @@ fn admit_length(request: &HttpRequest, limit_bytes: usize) -> Result<(), Problem
 }
 
 async fn read(payload: Payload, limit_bytes: usize) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(BODY_DEADLINE, collect(payload, limit_bytes)).await {
+    match tokio::time::timeout(BODY_WITHIN, collect(payload, limit_bytes)).await {
         Ok(body) => body,
         Err(_) => Err(Refusal::RequestTimeout.into()),
     }
@@ -205,6 +205,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use actix_web::error::PayloadError;
     use futures_util::{Stream, stream};
 
@@ -225,7 +227,7 @@ mod tests {
         let started = tokio::time::Instant::now();
         let refused = read(payload(drip), 1024).await.unwrap_err();
         assert_eq!(refused.code(), &codes::REQUEST_TIMEOUT);
-        assert_eq!(started.elapsed(), BODY_DEADLINE);
+        assert_eq!(started.elapsed(), BODY_WITHIN);
     }
 
     #[tokio::test]

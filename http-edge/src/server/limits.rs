@@ -7,6 +7,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Most connections at once, if the process may open so many files; more wait in the system's queue.
 const CONNECTIONS: usize = 10_000;
 
+/// How long a body may take.
+pub const BODY_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long requests under way have when the server stops. Whatever a request waits for has to fit in, from the first
+/// byte of its body on, so that a stop cuts off nothing that was taken up; with the rest of a stop it has to stay below 30 s.
+pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(22);
+
 /// The limits of a server; [`Limits::default`] are those of the services.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -20,7 +27,7 @@ pub struct Limits {
     /// For an answer's head, whatever the handler waits for. Waits have deadlines of their own, which name what was
     /// waited for, and end sooner, the longest poll of 30 s included: this one is for what was forgotten.
     pub handler: Duration,
-    /// How long requests under way have when the server stops.
+    /// [`SHUTDOWN_WITHIN`].
     pub shutdown: Duration,
     /// Over all workers.
     pub connections: usize,
@@ -33,7 +40,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             write: Duration::from_secs(20),
             handler: Duration::from_secs(45),
-            shutdown: Duration::from_secs(20),
+            shutdown: SHUTDOWN_WITHIN,
             connections: connections(),
         }
     }

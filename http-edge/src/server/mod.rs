@@ -19,7 +19,7 @@ use actix_web::{
 use paperclip::actix::{OpenApiExt, web::ServiceConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
-pub use limits::{Limits, connections};
+pub use limits::{BODY_WITHIN, Limits, SHUTDOWN_WITHIN, connections};
 
 use crate::{docs, health, metrics, middleware::Edge, openapi::Document};
 use line::Timed;

@@ -20,6 +20,7 @@ use tokio::time::MissedTickBehavior;
 use super::callback::Receiver;
 use super::served::Served;
 use super::tasks::{self, Report, Task};
+use super::{DRAIN, SAVE_WITHIN};
 use crate::clock::Clock;
 use crate::journal::Log;
 use crate::metrics;
@@ -27,10 +28,6 @@ use crate::subscription::board::Board;
 use crate::writer::Writer;
 
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// How long attempts under way may take to end when the service stops; the rest is made again after the start.
-const DRAIN: Duration = Duration::from_secs(3);
-/// How long the cursors may take then; what is not saved is sent again.
-const SAVE_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) struct Engine {
     log: Arc<Log>,

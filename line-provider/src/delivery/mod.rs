@@ -12,6 +12,7 @@ mod window;
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
@@ -20,6 +21,13 @@ use crate::journal::Log;
 use crate::subscription::board::Board;
 use crate::writer::Writer;
 use engine::Engine;
+
+/// How long attempts under way may take to end when the service stops; the rest is made again after the start.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How long the cursors may take then; what is not saved is sent again.
+const SAVE_WITHIN: Duration = Duration::from_secs(3);
+/// How long all of it takes to end.
+pub const END_WITHIN: Duration = DRAIN.saturating_add(SAVE_WITHIN);
 
 /// The running delivery thread.
 #[derive(Debug)]

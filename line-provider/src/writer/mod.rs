@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use http_edge::Traceparent;
+use http_edge::server::{BODY_WITHIN, SHUTDOWN_WITHIN};
 use shared_types::SubscriptionId;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -36,6 +37,10 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 /// How long a client waits for the disk.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const _: () = assert!(
+    BODY_WITHIN.as_secs() + ANSWER_WITHIN.as_secs() < SHUTDOWN_WITHIN.as_secs(),
+    "who asked before a stop began is answered before it ends"
+);
 
 /// Where the writer shows what has become durable.
 #[derive(Clone)]

@@ -191,9 +191,13 @@ pub(super) const WRONGS: &[Wrong] = &[
     ("a change never taken", Check::SubscribersTold, |e| {
         e.subscribers[0].receipts[2].answered = 500
     }),
-    ("a change skipped, and listed nowhere", Check::SubscribersTold, |e| {
-        e.subscribers[0].receipts.remove(1);
-    }),
+    (
+        "a change skipped, and listed nowhere",
+        Check::SubscribersTold,
+        |e| {
+            e.subscribers[0].receipts.remove(1);
+        },
+    ),
     ("a cursor behind the head", Check::SubscribersTold, |e| {
         e.subscribers[0].cursor = 2
     }),
