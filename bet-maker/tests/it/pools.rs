@@ -1,13 +1,16 @@
 //! Reading has connections of its own, and a database that says nothing is not waited for without end.
 
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bet_maker::store::{Store, StoreError, within};
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::{join_all, pending};
+use serde_json::json;
+use test_support::wait_until;
 
-use crate::harness::database;
+use crate::harness::{History, PATIENCE, Provider, TestApp, database};
 
 const READERS: usize = 4;
 
@@ -45,6 +48,29 @@ async fn readers_that_take_all_their_connections_leave_work_its_own() {
     readers.iter().for_each(|reader| reader.abort());
     join_all(readers).await;
     store.read(async |_| Ok(())).await.unwrap();
+}
+
+#[actix_rt::test]
+async fn work_that_takes_all_its_connections_leaves_readiness_its_own() {
+    let (database, provider) = (Rc::new(database().await), Provider::start(History::new()));
+    // One for work, one for reading.
+    let app = TestApp::start_with(database, provider, |settings| settings.database_connections = 2).await;
+    app.happens(|history| history.create("final", "1.85")).await;
+    app.books.run("begin; lock table bets in exclusive mode").await;
+    let body = json!({"event_id": "final", "stake": "1.00"});
+    let (placed, ()) = tokio::join!(app.place(&body), async {
+        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'
+                       and datname = current_database()";
+        wait_until("the bet waits for the table", PATIENCE, async || {
+            (app.books.int(waiting).await == 1).then_some(())
+        })
+        .await;
+        let ready = app.ready().await;
+        assert_eq!(ready.status, 200, "{}", ready.text());
+        assert_eq!(app.books.int(waiting).await, 1, "the bet waits no more");
+        app.books.run("commit").await;
+    });
+    assert_eq!(placed.status, 201, "{}", placed.text());
 }
 
 #[actix_rt::test]

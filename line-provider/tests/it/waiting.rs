@@ -2,6 +2,9 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join_all, select_all};
+use test_support::wait_until;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::{PATIENCE, TestApp, answer, ask, code};
@@ -10,6 +13,17 @@ const PLACES: usize = 2000;
 /// Of the places: those who poll, and come last. A poll ends by itself after 30 s, in which a busy machine may not fill
 /// all places.
 const POLLS: usize = 100;
+
+/// Comes again until there is a place.
+async fn find_place(app: &TestApp) -> TcpStream {
+    wait_until("a place is free", PATIENCE, async || {
+        let mut stream = ask(app, "GET /changes/stream?after=1", "").await;
+        let mut status = [0; 13];
+        stream.read_exact(&mut status).await.unwrap();
+        (&status == b"HTTP/1.1 200 ").then_some(stream)
+    })
+    .await
+}
 
 #[actix_rt::test]
 async fn who_finds_no_place_to_wait_is_told_to_come_again_and_all_others_are_served() {
@@ -32,6 +46,15 @@ async fn who_finds_no_place_to_wait_is_told_to_come_again_and_all_others_are_ser
     assert!(refused.contains(r#""code":"overloaded""#), "{refused}");
     assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
     assert_eq!(code(&app.anyone.get("/changes/stream").await, 503), "overloaded");
+
+    // Who has gone, or says nothing any more, leaves its place to another.
+    drop(streams.pop());
+    streams.push(find_place(&app).await);
+    let mut silent = streams.pop().unwrap();
+    silent.shutdown().await.unwrap();
+    streams.push(find_place(&app).await);
+    assert_eq!(code(&app.anyone.get("/changes/stream").await, 503), "overloaded");
+
     // Who does not wait needs no place.
     assert_eq!(app.anyone.get("/changes?after=0&wait_ms=30000").await.status, 200);
     assert_eq!(app.anyone.get("/changes?after=1").await.status, 200);
