@@ -82,18 +82,20 @@ where
         let started = Instant::now();
         let under_way = request.conn_data::<Line>().map(Line::begin);
         let context = Context::of(request.headers());
-        let asked = Asked {
-            method: series::method_label(request.method()),
-            started,
-        };
+        let method = series::method_label(request.method());
         let span = tracing::info_span!(
             "request",
             request_id = context.request_id(),
             trace_id = %context.trace_id(),
-            method = asked.method,
+            method,
             route = Empty,
         );
         trim_trailing_slash(&mut request);
+        let asked = Asked {
+            method,
+            route: matched_route(&request),
+            started,
+        };
         // Whatever can be read can be asked about: HEAD is GET, and the codec leaves the body out.
         let head_only = request.method() == Method::HEAD;
         if head_only {
@@ -135,16 +137,15 @@ where
 /// What is known of a request before it is answered.
 struct Asked {
     method: &'static str,
+    /// The pattern; `None` where no route matches.
+    route: Option<String>,
     started: Instant,
 }
 
 impl Asked {
     /// Fills an empty refusal, then counts and logs the answer.
     fn finish<B: MessageBody>(self, response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
-        let pattern = response.request().match_pattern();
-        let route = pattern.as_deref().unwrap_or(series::UNMATCHED);
-        let cause = response.response().error();
-        self.record(route, response.status(), cause);
+        self.record(response.status(), response.response().error());
         match refusal_without_words(&response) {
             Some(refusal) => {
                 let problem = Problem::from(refusal);
@@ -156,15 +157,16 @@ impl Asked {
         }
     }
 
-    /// The answer to an error that no handler turned into one; the request it belongs to is gone by now.
+    /// The answer to an error that no handler turned into one.
     fn finish_failed(self, error: &Error, request_id: HeaderValue) -> Error {
         let mut response = error.error_response();
-        self.record(series::UNMATCHED, response.status(), Some(error));
+        self.record(response.status(), Some(error));
         response.headers_mut().insert(X_REQUEST_ID, request_id);
         InternalError::from_response("answered", response).into()
     }
 
-    fn record(&self, route: &str, status: StatusCode, error: Option<&Error>) {
+    fn record(&self, status: StatusCode, error: Option<&Error>) {
+        let route = self.route.as_deref().unwrap_or(series::UNMATCHED);
         let latency = self.started.elapsed();
         series::record(self.method, route, status, latency);
         tracing::Span::current().record("route", route);
@@ -235,6 +237,14 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("a handler panicked: {}", text.unwrap_or("without a message"))
+}
+
+/// Looked up before the request is handed over: a handler that panics or is given up takes it along, and the router
+/// does not let it be shared.
+fn matched_route(request: &ServiceRequest) -> Option<String> {
+    // The path as the router reads it: with what was escaped for no reason unescaped.
+    let path = request.match_info().as_str();
+    request.resource_map().match_pattern(path)
 }
 
 /// `/events/` is `/events`.

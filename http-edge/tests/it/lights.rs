@@ -210,7 +210,7 @@ async fn panic() -> Result<NoContent, Fail<NoCodes>> {
 
 /// Never answers.
 #[api_v2_operation(operation_id = "hang", tags("Lights"))]
-async fn hang() -> Result<NoContent, Fail<NoCodes>> {
+async fn hang(_id: ApiPath<EventId, GetLightCodes>) -> Result<NoContent, Fail<GetLightCodes>> {
     std::future::pending().await
 }
 
@@ -240,7 +240,7 @@ fn routes(cfg: &mut ServiceConfig) {
     .service(resource("/trace").route(get().to(trace)))
     .service(resource("/fail").route(get().to(fail)))
     .service(resource("/panic").route(get().to(panic)))
-    .service(resource("/hang").route(get().to(hang)))
+    .service(resource("/hang/{id}").route(get().to(hang)))
     .service(resource("/shine").route(get().to(shine)));
 }
 

@@ -140,7 +140,7 @@ async fn a_handler_that_does_not_answer_is_503_and_costs_no_more_than_its_reques
         ..Limits::default()
     };
     let port = start_within(limits);
-    let given_up = tokio::time::timeout(PATIENCE, get(port, "/hang"));
+    let given_up = tokio::time::timeout(PATIENCE, get(port, "/hang/forgotten"));
     let answer = given_up.await.expect("the answer is given up");
     answer.problem(503, "timed_out");
     assert_eq!(answer.header("retry-after"), Some("1"));

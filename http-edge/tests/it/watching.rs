@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use http_edge::Dependency;
+use http_edge::{Dependency, server::Limits};
 
 use crate::{
-    lights::{serve, start, start_with},
+    lights::{serve, start, start_with, start_within},
     wire::{Wire, get},
 };
 
@@ -55,6 +55,29 @@ async fn requests_are_counted_and_timed_by_route() {
         assert!(text.contains(series), "{series} is missing in\n{text}");
     }
     assert!(!text.contains("made-up"), "{text}");
+}
+
+#[actix_web::test]
+async fn what_panics_or_is_given_up_is_counted_by_route_too() {
+    let port = start_within(Limits {
+        handler: Duration::from_millis(100),
+        ..Limits::default()
+    });
+    // The router reads %68 as h, and so must who counts.
+    for target in ["/panic/", "/%68ang/metrics-3"] {
+        get(port, target).await;
+    }
+    let text = get(port, "/metrics").await.text();
+    for series in [
+        r#"http_requests_total{method="GET",route="/panic",status="500"}"#,
+        r#"http_requests_total{method="GET",route="/hang/{id}",status="503"}"#,
+    ] {
+        assert!(text.contains(series), "{series} is missing in\n{text}");
+    }
+    for status in [500, 503] {
+        let unmatched = format!(r#"route="unmatched",status="{status}""#);
+        assert!(!text.contains(&unmatched), "{unmatched} is in\n{text}");
+    }
 }
 
 #[actix_web::test]
