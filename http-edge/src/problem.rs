@@ -164,6 +164,7 @@ macro_rules! route_codes {
 
 /// The error type of one route. `?` turns anything that becomes a [`Problem`] into it.
 ///
+/// The document names `C`, and `timed_out`, which the edge answers instead of any handler that can wait.
 /// A code outside `C` (500 aside) fails a debug assertion, so that a test meets it before a client does.
 pub struct Fail<C>(Problem, PhantomData<C>);
 
@@ -193,7 +194,7 @@ impl<C> fmt::Debug for Fail<C> {
 
 impl<C: Codes> Apiv2Errors for Fail<C> {
     fn update_error_definitions(op: &mut DefaultOperationRaw) {
-        for code in C::CODES {
+        for code in C::CODES.iter().copied().chain([&codes::TIMED_OUT]) {
             openapi::document_code(op, code);
         }
     }

@@ -30,7 +30,7 @@ fn a_route_lists_exactly_its_codes() {
     let document = document();
     let change = at(document.value(), "/paths/~1lights~1{id}/patch");
     let statuses: Vec<_> = change["responses"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(statuses, ["200", "201", "400", "401", "404", "409", "412"]);
+    assert_eq!(statuses, ["200", "201", "400", "401", "404", "409", "412", "503"]);
     let conflict = at(change, "/responses/409/content/application~1problem+json");
     assert_eq!(
         at(conflict, "/schema/allOf/1/properties/code/enum"),
@@ -44,9 +44,15 @@ fn a_route_lists_exactly_its_codes() {
         &json!(["light_not_found"])
     );
 
+    let given_up = at(change, "/responses/503/content/application~1problem+json");
+    assert_eq!(
+        at(given_up, "/schema/allOf/1/properties/code/enum"),
+        &json!(["timed_out"])
+    );
+
     let create = at(document.value(), "/paths/~1lights/post/responses");
     let statuses: Vec<_> = create.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(statuses, ["201", "400", "401", "408", "413", "415", "422"]);
+    assert_eq!(statuses, ["201", "400", "401", "408", "413", "415", "422", "503"]);
     assert!(
         at(create, "/201/headers/Location").is_object(),
         "the overlay is merged"
