@@ -105,7 +105,9 @@ pub enum Refusal {
     NotFound,
     /// With the `Allow` header of the address, where the framework knows it.
     MethodNotAllowed(Option<HeaderValue>),
+    /// The body was too late.
     RequestTimeout,
+    LateHead,
     /// The handler did not answer.
     TimedOut,
     PreconditionFailed,
@@ -139,6 +141,8 @@ impl From<Refusal> for Problem {
             Refusal::MethodNotAllowed(None) => Problem::new(&METHOD_NOT_ALLOWED),
             Refusal::MethodNotAllowed(Some(allow)) => Problem::new(&METHOD_NOT_ALLOWED).header(ALLOW, allow),
             Refusal::RequestTimeout => Problem::new(&REQUEST_TIMEOUT),
+            Refusal::LateHead => Problem::new(&REQUEST_TIMEOUT)
+                .detail("The head of the request did not arrive in time. Send it again in one go."),
             Refusal::TimedOut => Problem::new(&TIMED_OUT).retry_after(1),
             Refusal::PreconditionFailed => Problem::new(&PRECONDITION_FAILED),
             Refusal::BodyTooLarge { limit_bytes } => Problem::new(&BODY_TOO_LARGE).detail(format!(

@@ -51,6 +51,11 @@ impl Context {
         CURRENT.scope(self, work)
     }
 
+    /// [`Context::scope`] for work that waits for nothing.
+    pub(crate) fn sync_scope<T>(self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, work)
+    }
+
     pub fn request_id(&self) -> &str {
         self.request_id.to_str().expect("a request id is visible ASCII")
     }

@@ -8,6 +8,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 pub(crate) const REQUESTS_TOTAL: &str = "http_requests_total";
 pub(crate) const REQUEST_DURATION_SECONDS: &str = "http_request_duration_seconds";
+pub(crate) const CONNECTIONS: &str = "http_connections";
+pub(crate) const CONNECTIONS_CUT_TOTAL: &str = "http_connections_cut_total";
 
 /// From a cache hit to the longest long poll.
 const DURATION_BUCKETS_SECONDS: [f64; 14] = [
@@ -41,6 +43,11 @@ pub fn install(buckets: &[(&str, &[f64])]) {
             REQUEST_DURATION_SECONDS,
             metrics::Unit::Seconds,
             "From the request's head to the answer's head, by method and route."
+        );
+        metrics::describe_gauge!(CONNECTIONS, "Connections open now; each is a task of its own.");
+        metrics::describe_counter!(
+            CONNECTIONS_CUT_TOTAL,
+            "Connections ended because the client was too slow, by limit: head of a request, or taking (write) an answer."
         );
         let upkeep = handle.clone();
         thread::Builder::new()

@@ -1,34 +1,39 @@
 //! A connection with deadlines of its own. actix has one for the head of the first request of a connection only, and
-//! none for writing: half of a second head, or an answer that nobody reads, would hold a connection for ever.
+//! none for writing: half of a second head, or an answer that nobody reads, would hold a connection for ever. Its own
+//! is off, so that every late head gets one answer.
 //!
-//! The stream sees bytes, and the middleware sees requests; both meet in a [`Line`]. While no request is under way,
-//! whatever is read belongs to a head, so that its first byte sets the deadline, and the request that comes of it
-//! lifts it.
+//! The stream sees bytes, and the middleware sees requests; both meet in a [`Line`]. The first head is due from
+//! connecting on. Later on, while no request is under way, whatever is read belongs to a head, so that its first byte
+//! sets the deadline, and the request that comes of it lifts it.
 
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::{HeaderMap, HttpDate};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Bytes;
+use metrics::Gauge;
 use pin_project_lite::pin_project;
+use shared_types::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limits::Limits;
-
-/// As actix answers a first head that is too late.
-const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+use crate::codes::Refusal;
+use crate::context;
+use crate::metrics::{CONNECTIONS, CONNECTIONS_CUT_TOTAL};
+use crate::problem::{PROBLEM_JSON, Problem};
 
 /// What the stream and the requests of one connection know of each other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Line(Rc<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     requests: Cell<u32>,
     /// When the head that is being read must be whole.
@@ -40,6 +45,13 @@ struct State {
 pub(crate) struct UnderWay(Line);
 
 impl Line {
+    fn open(head_limit: Duration) -> Self {
+        Self(Rc::new(State {
+            requests: Cell::new(0),
+            head_due: Cell::new(Some(Instant::now() + head_limit)),
+        }))
+    }
+
     pub(crate) fn begin(&self) -> UnderWay {
         self.0.head_due.set(None);
         self.0.requests.set(self.0.requests.get() + 1);
@@ -93,9 +105,10 @@ impl<B: MessageBody> MessageBody for Held<B> {
 }
 
 /// The stream of one connection. A head that is too late is answered as far as that is possible, and ends the
-/// connection; so does a client that takes nothing.
+/// connection; so does a client that takes nothing. Both ends are counted, and so are the connections that are open.
 pub(crate) struct Timed {
     stream: TcpStream,
+    open: Gauge,
     line: Line,
     limits: Limits,
     head_timer: Timer,
@@ -106,9 +119,12 @@ pub(crate) struct Timed {
 
 impl Timed {
     pub(crate) fn new(stream: TcpStream, limits: Limits) -> Self {
+        let open = metrics::gauge!(CONNECTIONS);
+        open.increment(1.0);
         Self {
             stream,
-            line: Line::default(),
+            open,
+            line: Line::open(limits.head),
             limits,
             head_timer: Timer::default(),
             write_due: None,
@@ -136,10 +152,17 @@ impl Timed {
         let limit = self.limits.write;
         let due = *self.write_due.get_or_insert_with(|| Instant::now() + limit);
         ready!(self.write_timer.poll(due, cx));
+        count_cut("write");
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
             "the client takes nothing of its answer",
         )))
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        self.open.decrement(1.0);
     }
 }
 
@@ -148,9 +171,10 @@ impl AsyncRead for Timed {
         let this = self.get_mut();
         // First, so that a client that never stops sending is met as well.
         if this.poll_head_due(cx).is_ready() {
+            count_cut("head");
             // Behind half an answer it would be taken for a part of it.
             if this.write_due.is_none() {
-                let _ = this.stream.try_write(TOO_LATE);
+                let _ = this.stream.try_write(late_head().as_bytes());
             }
             // To actix this is the end of what the client says.
             return Poll::Ready(Ok(()));
@@ -178,6 +202,29 @@ impl AsyncWrite for Timed {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
+}
+
+fn count_cut(limit: &'static str) {
+    metrics::counter!(CONNECTIONS_CUT_TOTAL, "limit" => limit).increment(1);
+}
+
+/// The whole answer to a head that is too late, with an id and a line in the log as every answer has them: neither the
+/// framework nor the middleware knows of a request that never was.
+fn late_head() -> String {
+    let context = context::Context::of(&HeaderMap::new());
+    let request_id = context.request_id().to_owned();
+    let problem = Problem::from(Refusal::LateHead);
+    let (status, code) = (problem.code().status, problem.code().name);
+    tracing::info!(request_id, status = status.as_u16(), code, "answered");
+    let body = context
+        .sync_scope(|| serde_json::to_string(&problem.body()))
+        .expect("a problem is a map with string keys");
+    let length = body.len();
+    let date = HttpDate::from(SystemTime::from(Timestamp::now().as_offset_date_time()));
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\ncontent-type: {PROBLEM_JSON}\r\n\
+         date: {date}\r\nx-request-id: {request_id}\r\n\r\n{body}"
+    )
 }
 
 /// A timer that is made when it is needed first.

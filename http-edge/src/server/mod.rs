@@ -79,7 +79,8 @@ where
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .client_request_timeout(limits.head)
+            // Off: the stream has its own, for every head.
+            .client_request_timeout(Duration::ZERO)
             .keep_alive(limits.keep_alive)
             .client_disconnect_timeout(LINGER)
             // Who has closed waits for nothing any more: its handler and its place are given up.

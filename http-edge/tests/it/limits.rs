@@ -26,11 +26,57 @@ async fn answered(wire: &mut Wire) {
     assert!(wire.whole().await.ends_with(r#"{"status":"alive"}"#));
 }
 
+/// What is answered to a head that is too late, and that it ends the connection.
+async fn too_late(wire: Wire) {
+    let answer = tokio::time::timeout(PATIENCE, wire.answer()).await;
+    let answer = answer.expect("the server ends the connection");
+    answer.problem(408, "request_timeout");
+    assert_eq!(answer.header("connection"), Some("close"));
+    let length = answer.body.len().to_string();
+    assert_eq!(answer.header("content-length"), Some(length.as_str()));
+    assert!(answer.header("date").is_some_and(|date| date.ends_with(" GMT")));
+}
+
+/// Waits until this line of the metrics is as it should be.
+async fn metric(port: u16, name: &str, is_right: impl Fn(f64) -> bool) {
+    let right = async {
+        loop {
+            let text = get(port, "/metrics").await.text();
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            if line.is_some_and(|value| is_right(value.trim().parse().unwrap())) {
+                break;
+            }
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, right).await;
+    waited.unwrap_or_else(|_| panic!("{name} is not what it should be"));
+}
+
 #[actix_web::test]
 async fn half_a_first_head_is_408() {
-    let mut wire = Wire::open(start_within(short_heads())).await;
+    let port = start_within(short_heads());
+    let mut wire = Wire::open(port).await;
     wire.say("GET /healthz HT").await;
-    assert!(wire.rest().await.starts_with("HTTP/1.1 408 "));
+    too_late(wire).await;
+    metric(port, r#"http_connections_cut_total{limit="head"}"#, |cut| {
+        cut >= 1.0
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_connection_that_says_nothing_is_408() {
+    let wire = Wire::open(start_within(short_heads())).await;
+    let started = Instant::now();
+    too_late(wire).await;
+    assert!(started.elapsed() >= SHORT / 2, "{:?}", started.elapsed());
+}
+
+#[actix_web::test]
+async fn a_first_head_that_drips_does_not_hold_its_connection() {
+    let mut wire = Wire::open(start_within(short_heads())).await;
+    wire.say("GET /healthz HTTP/1.1\r\nX-Long: ").await;
+    wire.drip(b"x", SHORT / 20).await;
 }
 
 #[actix_web::test]
@@ -39,7 +85,7 @@ async fn half_a_second_head_is_408_too() {
     answered(&mut wire).await;
     answered(&mut wire).await;
     wire.say("GET /healthz HT").await;
-    assert!(wire.rest().await.starts_with("HTTP/1.1 408 "));
+    too_late(wire).await;
 }
 
 #[actix_web::test]
@@ -116,6 +162,24 @@ async fn who_takes_nothing_of_an_answer_gives_its_place_to_who_waits() {
     let waited = tokio::time::timeout(PATIENCE, get(port, "/healthz"));
     assert_eq!(waited.await.expect("a place is free").status, 200);
     assert!(started.elapsed() >= SHORT, "{:?}", started.elapsed());
+    metric(port, r#"http_connections_cut_total{limit="write"}"#, |cut| {
+        cut >= 1.0
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn connections_are_counted_while_they_are_open() {
+    // More than all other tests of this process have open together.
+    const OPEN: u8 = 200;
+    let port = start_within(Limits::default());
+    let mut wires = Vec::new();
+    for _ in 0..OPEN {
+        wires.push(Wire::open(port).await);
+    }
+    metric(port, "http_connections ", |open| open >= f64::from(OPEN)).await;
+    drop(wires);
+    metric(port, "http_connections ", |open| open < f64::from(OPEN)).await;
 }
 
 #[actix_web::test]
