@@ -14,6 +14,7 @@ use crate::{
     codes,
     problem::{Fail, Problem},
     respond::Found,
+    server::Runtimes,
 };
 
 /// One dependency as the service sees it now.
@@ -142,7 +143,8 @@ async fn readyz(readiness: web::Data<Readiness>) -> Result<Found<Ready>, Fail<Re
 
 /// Metrics in Prometheus' text format.
 #[api_v2_operation(operation_id = "getMetrics", tags("Operations"))]
-async fn metrics() -> PrometheusText {
+async fn metrics(runtimes: web::Data<Runtimes>) -> PrometheusText {
+    crate::metrics::tasks(runtimes.tasks());
     PrometheusText
 }
 

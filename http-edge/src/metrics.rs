@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 pub(crate) const REQUESTS_TOTAL: &str = "http_requests_total";
 pub(crate) const REQUEST_DURATION_SECONDS: &str = "http_request_duration_seconds";
 pub(crate) const CONNECTIONS: &str = "http_connections";
+const TASKS: &str = "tokio_tasks";
 pub(crate) const CONNECTIONS_CUT_TOTAL: &str = "http_connections_cut_total";
 
 /// From a cache hit to the longest long poll.
@@ -45,6 +46,10 @@ pub fn install(buckets: &[(&str, &[f64])]) {
             "From the request's head to the answer's head, by method and route."
         );
         metrics::describe_gauge!(CONNECTIONS, "Connections open now; each is a task of its own.");
+        metrics::describe_gauge!(
+            TASKS,
+            "Tasks alive when this was asked for, but for those of connections to this service."
+        );
         metrics::describe_counter!(
             CONNECTIONS_CUT_TOTAL,
             "Connections ended because the client was too slow, by limit: head of a request, or taking (write) an answer."
@@ -61,6 +66,10 @@ pub fn install(buckets: &[(&str, &[f64])]) {
             .expect("the process can start one more thread");
         handle
     });
+}
+
+pub(crate) fn tasks(alive: usize) {
+    metrics::gauge!(TASKS).set(count(alive));
 }
 
 /// Everything recorded so far in Prometheus' text format; empty before [`install`].

@@ -6,6 +6,7 @@
 
 mod limits;
 pub(crate) mod line;
+mod runtimes;
 
 use std::{future::ready, io, net::TcpListener, thread, time::Duration};
 
@@ -15,6 +16,7 @@ use actix_web::{
     App, Error,
     dev::{AppConfig, Server},
     rt::net::TcpStream,
+    web::Data,
 };
 use paperclip::actix::{OpenApiExt, web::ServiceConfig};
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +25,7 @@ pub use limits::{BODY_WITHIN, Limits, SHUTDOWN_WITHIN, connections};
 
 use crate::{docs, health, metrics, middleware::Edge, openapi::Document};
 use line::Timed;
+pub(crate) use runtimes::Runtimes;
 
 /// Connections that the system keeps until they are taken; the standard library asks for 128.
 const BACKLOG: i32 = 1024;
@@ -63,9 +66,13 @@ where
     let stopping = builder.graceful_shutdown_signal();
     rustix::net::listen(&listener, BACKLOG)?;
     let address = listener.local_addr()?;
+    let runtimes = Runtimes::default();
+    runtimes.add_current();
     let connection = move || {
         let stopping = stopping.clone();
+        runtimes.add_current();
         let app = App::new()
+            .app_data(Data::new(runtimes.clone()))
             .wrap(Edge {
                 deadline: limits.handler,
             })

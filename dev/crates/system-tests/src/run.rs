@@ -204,11 +204,10 @@ fn watch_over(cluster: &Rc<Cluster>) -> JoinSet<()> {
 async fn measure_all(cluster: &Cluster) -> Result<HashMap<String, Resources>> {
     let mut measured = HashMap::new();
     for process in cluster.processes() {
-        let pid = process
-            .pid()
+        let holds = measure(process)
             .await
-            .with_context(|| format!("{} does not run", process.name))?;
-        measured.insert(process.name.clone(), measure(pid)?);
+            .with_context(|| format!("{} cannot be measured", process.name))?;
+        measured.insert(process.name.clone(), holds);
     }
     Ok(measured)
 }

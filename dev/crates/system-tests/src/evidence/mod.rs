@@ -220,10 +220,10 @@ fn superseded(log: &str, subscription: &str) -> HashSet<u64> {
 
 /// What the process holds once it is back to what it was, or after a while.
 async fn measure_at_rest(process: &Process, before: Option<Resources>) -> Option<Resources> {
-    let pid = process.pid().await?;
+    process.pid().await?;
     let mut last = None;
     let _ = poll_until(BACK, async || {
-        last = measure(pid).ok();
+        last = measure(process).await.ok();
         last.zip(before)
             .is_none_or(|(now, before)| now.is_back_to(before))
             .then_some(())

@@ -1,15 +1,21 @@
-//! What a process holds: memory, descriptors, threads, as the kernel counts them.
+//! What a process holds: memory, descriptors and threads, as the kernel counts them, and tasks, by its own metrics.
 
 use std::fmt;
 
 use anyhow::{Context as _, Result};
+use awc::http::Method;
 use serde::{Deserialize, Serialize};
+use test_support::Client;
+
+use crate::cluster::Process;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
     pub resident_kib: u64,
     pub descriptors: u64,
     pub threads: u64,
+    /// 0 where the process counts none.
+    pub tasks: u64,
 }
 
 /// What a process may hold more than before: what it learnt meanwhile, and connections to six subscribers, 32 at most to
@@ -17,6 +23,10 @@ pub struct Resources {
 const MORE_RESIDENT_KIB: u64 = 96 * 1024;
 const MORE_DESCRIPTORS: u64 = 6 * 32;
 const MORE_THREADS: u64 = 4;
+/// Each connection to a service is a task of its own: what line-provider keeps open to a bet-maker, and our own.
+const MORE_TASKS: u64 = 32 + 16;
+/// The gauges that add up to a service's tasks.
+const TASKS: [&str; 2] = ["tokio_tasks ", "http_connections "];
 
 impl Resources {
     /// Whether it is about as much as it was.
@@ -24,6 +34,7 @@ impl Resources {
         self.resident_kib <= before.resident_kib + MORE_RESIDENT_KIB
             && self.descriptors <= before.descriptors + MORE_DESCRIPTORS
             && self.threads <= before.threads + MORE_THREADS
+            && self.tasks <= before.tasks + MORE_TASKS
     }
 }
 
@@ -33,17 +44,19 @@ impl fmt::Display for Resources {
             resident_kib,
             descriptors,
             threads,
+            tasks,
         } = self;
         write!(
             f,
-            "{resident_kib} KiB, {descriptors} descriptors, {threads} threads"
+            "{resident_kib} KiB, {descriptors} descriptors, {threads} threads, {tasks} tasks"
         )
     }
 }
 
 /// # Errors
-/// There is no such process.
-pub fn measure(pid: u32) -> Result<Resources> {
+/// There is no such process, or it does not answer.
+pub async fn measure(process: &Process) -> Result<Resources> {
+    let pid = process.pid().await.context("it does not run")?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("it is gone")?;
     let number = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -55,5 +68,22 @@ pub fn measure(pid: u32) -> Result<Resources> {
         resident_kib: number("VmRSS:")?,
         threads: number("Threads:")?,
         descriptors: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count().try_into()?,
+        tasks: tasks(&process.url().await).await?,
     })
+}
+
+async fn tasks(url: &str) -> Result<u64> {
+    let asked = Client::new(url)
+        .try_send(Method::GET, "/metrics", &[], Vec::new())
+        .await?;
+    let text = asked.text();
+    let mut tasks = 0;
+    for line in text.lines() {
+        if let Some(count) = TASKS.iter().find_map(|name| line.strip_prefix(name)) {
+            tasks += count
+                .parse::<u64>()
+                .with_context(|| format!("{count} is no count"))?;
+        }
+    }
+    Ok(tasks)
 }

@@ -1,5 +1,6 @@
 //! Nothing failed but by a 503 with a name and a `Retry-After`: no other 5xx, no panic, no process that ended unasked,
-//! nothing that stays away once all is healed, no transaction left open, and memory, descriptors and threads are back to where they were.
+//! nothing that stays away once all is healed, no transaction left open, and memory, descriptors,
+//! threads and tasks are back to where they were.
 
 use serde_json::Value;
 

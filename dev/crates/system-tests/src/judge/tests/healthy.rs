@@ -210,6 +210,7 @@ pub(super) fn healthy() -> Evidence {
         resident_kib: 50_000,
         descriptors: 30,
         threads: 8,
+        tasks: 40,
     };
     evidence.accounts = vec![Account {
         name: "bet-maker-0".to_owned(),

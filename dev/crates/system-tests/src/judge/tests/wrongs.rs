@@ -231,6 +231,9 @@ pub(super) const WRONGS: &[Wrong] = &[
     ("a leak", Check::NothingFailedUnnamed, |e| {
         e.accounts[0].resources.as_mut().unwrap().1.resident_kib = 900_000
     }),
+    ("tasks that do not end", Check::NothingFailedUnnamed, |e| {
+        e.accounts[0].resources.as_mut().unwrap().1.tasks = 400
+    }),
     ("what does not heal", Check::NothingFailedUnnamed, |e| {
         e.not_healed.push("bet-maker-1".to_owned())
     }),
