@@ -1,6 +1,7 @@
 //! `sums_agree`: what is answered as the exposure of an event is the sum of its bets, worked out from stakes and odds.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use diesel_async::AsyncPgConnection;
 use http_edge::report::Check;
@@ -9,37 +10,47 @@ use shared_types::EventId;
 use crate::store::events::{ExposureLine, exposure};
 use crate::store::{StoreError, audit};
 
-/// Events whose sums are held at a time.
-const PAGE: u16 = 1000;
-
 pub(super) async fn check(conn: &mut AsyncPgConnection, check: &mut Check) -> Result<(), StoreError> {
-    let mut after = String::new();
+    audit::begin_sums(conn).await?;
+    let mut events: BTreeMap<String, Vec<ExposureLine>> = BTreeMap::new();
     loop {
-        let page = audit::sums_after(conn, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after.clone_from(last);
-        let mut events: BTreeMap<String, Vec<ExposureLine>> = BTreeMap::new();
+        let page = audit::next_sums(conn).await?;
+        let is_end = page.is_empty();
         for (id, line) in page {
             events.entry(id).or_default().push(line);
         }
-        for (id, summed) in events {
-            let Ok(event_id) = id.parse::<EventId>() else {
-                check.find(format!("there are bets on {id:?}, which no event can be called"));
-                continue;
-            };
-            let mut answered = exposure(conn, &event_id).await?;
-            answered.sort_by_key(|line| line.status);
-            if answered != summed {
-                check.find(format!(
-                    "the exposure of event {id} is answered as {}, but its bets add up to {}",
-                    told(&answered),
-                    told(&summed)
-                ));
-            }
+        // The last event of a page may go on with the next one.
+        let cut = if is_end { None } else { events.pop_last() };
+        for (id, summed) in mem::take(&mut events) {
+            compare(conn, check, &id, &summed).await?;
         }
+        if is_end {
+            return Ok(());
+        }
+        events.extend(cut);
     }
+}
+
+async fn compare(
+    conn: &mut AsyncPgConnection,
+    check: &mut Check,
+    id: &str,
+    summed: &[ExposureLine],
+) -> Result<(), StoreError> {
+    let Ok(event_id) = id.parse::<EventId>() else {
+        check.find(format!("there are bets on {id:?}, which no event can be called"));
+        return Ok(());
+    };
+    let mut answered = exposure(conn, &event_id).await?;
+    answered.sort_by_key(|line| line.status);
+    if answered != summed {
+        check.find(format!(
+            "the exposure of event {id} is answered as {}, but its bets add up to {}",
+            told(&answered),
+            told(summed)
+        ));
+    }
+    Ok(())
 }
 
 fn told(lines: &[ExposureLine]) -> String {

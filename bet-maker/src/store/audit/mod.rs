@@ -22,11 +22,15 @@ use time::OffsetDateTime;
 use super::StoreError;
 use super::migrate;
 
-pub use rows::{Counts, Group, KnownEvent, Revisions, counts, each_event, each_group, revisions, sums_after};
+pub use rows::{
+    Counts, Group, KnownEvent, Revisions, begin_sums, counts, each_event, each_group, next_sums, revisions,
+};
 
-/// Millions of bets take minutes; nothing here waits for a lock that anybody holds for long.
+/// Millions of bets take minutes; nothing here waits for a lock that anybody holds for long. A cursor is read to its
+/// end: a plan that is quick to begin would read the bets in an index's order.
 const SESSION: &str = "set statement_timeout = '1h'; set lock_timeout = '10s'; \
-     set idle_in_transaction_session_timeout = '1h'; set timezone = 'UTC'; set work_mem = '64MB'";
+     set idle_in_transaction_session_timeout = '1h'; set timezone = 'UTC'; set work_mem = '64MB'; \
+     set cursor_tuple_fraction = 1";
 
 /// Why a database cannot be audited.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! The SQL of the audit. Each answers findings, a line each.
+//! The SQL of the audit. Each answers findings, a line each, but for the sums, which are compared outside.
 //!
 //! Statuses of events: 0 unfinished, 1 first team won, 2 second team won, 3 cancelled. Of bets: 0 pending, 1 won, 2 lost,
 //! 3 void. Reasons: 1 the event was cancelled, 2 placed after the close.
@@ -132,3 +132,16 @@ pub(super) const CONFLICTS: &str = "
 select format('revision %s of event %s came with another content at %s (feed_conflicts, generation %s)',
     revision, event_id, seen_at, generation) as finding
 from feed_conflicts";
+
+/// A cursor, because other statements come in between, and the bets are to be read once however many events there are.
+pub(super) const SUMS: &str = "
+declare sums no scroll cursor for
+with worth as (
+    select event_id, status, stake::numeric as stake, floor(stake::numeric * odds / 100) as prize from bets
+)
+select event_id, status, count(*) as bets, sum(stake) as stakes,
+    sum(case when status = 3 then stake else prize end) as payout_if_first_team_wins,
+    sum(case status when 1 then prize when 3 then stake else 0 end) as paid
+from worth group by event_id, status order by event_id, status";
+
+pub(super) const NEXT_SUMS: &str = "fetch 1000 from sums";

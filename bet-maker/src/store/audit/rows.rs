@@ -2,12 +2,13 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Numeric, SmallInt, Text, Timestamptz};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::TryStreamExt as _;
 use rust_decimal::Decimal;
 use shared_types::Event;
 use time::OffsetDateTime;
 
+use super::questions;
 use crate::store::StoreError;
 use crate::store::codes::{EventColumns, to_bet_status, to_count};
 use crate::store::events::ExposureLine;
@@ -120,31 +121,21 @@ struct SumRow {
     paid: Decimal,
 }
 
-/// The sums of the bets of up to `limit` events behind the id `after`, by (event, status). What was paid is worked out
-/// from stakes and odds: it is what should have been paid.
+/// Begins to add up the bets of every event, for [`next_sums`].
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn sums_after(
-    conn: &mut AsyncPgConnection,
-    after: &str,
-    limit: u16,
-) -> Result<Vec<(String, ExposureLine)>, StoreError> {
-    let query = "with page as (
-             select distinct event_id from bets where event_id > $1 order by event_id limit $2
-         ), worth as (
-             select event_id, status, stake::numeric as stake, floor(stake::numeric * odds / 100) as prize
-             from bets join page using (event_id)
-         )
-         select event_id, status, count(*) as bets, sum(stake) as stakes,
-             sum(case when status = 3 then stake else prize end) as payout_if_first_team_wins,
-             sum(case status when 1 then prize when 3 then stake else 0 end) as paid
-         from worth group by event_id, status order by event_id, status";
-    let rows: Vec<SumRow> = diesel::sql_query(query)
-        .bind::<Text, _>(after)
-        .bind::<Integer, _>(i32::from(limit))
-        .load(conn)
-        .await?;
+pub async fn begin_sums(conn: &mut AsyncPgConnection) -> Result<(), StoreError> {
+    Ok(conn.batch_execute(questions::SUMS).await?)
+}
+
+/// The next sums, sorted by (event, status); none behind the last. What was paid is worked out from stakes and odds: it
+/// is what should have been paid.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn next_sums(conn: &mut AsyncPgConnection) -> Result<Vec<(String, ExposureLine)>, StoreError> {
+    let rows: Vec<SumRow> = diesel::sql_query(questions::NEXT_SUMS).load(conn).await?;
     rows.into_iter()
         .map(|row| {
             let line = ExposureLine {

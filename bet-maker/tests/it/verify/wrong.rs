@@ -1,7 +1,7 @@
 //! One wrong at a time, planted in right books: it must be found, and by its own check.
 
 use super::{Audit, assert_right, season};
-use crate::harness::History;
+use crate::harness::{History, TestApp};
 
 /// Plants each wrong in the same books, and undoes it.
 async fn each_is_found(audit: &Audit, planted: &[(&str, &[&str], &str)]) {
@@ -295,5 +295,40 @@ async fn a_log_with_a_gap_or_of_two_instances_is_found() {
         let found = audit.report().await;
         assert!(found.broken().contains(&"events_follow_the_log"), "{found}");
         assert!(found.to_string().contains(text), "{text}\n{found}");
+    }
+}
+
+#[actix_rt::test]
+async fn the_sums_of_more_events_than_are_held_at_a_time_are_compared_whole() {
+    let audit = Audit::behind(TestApp::start().await).await;
+    // Three lines an event, so that a page of 1000 ends within one.
+    audit
+        .books
+        .run(
+            "insert into bets (id, event_id, stake, odds, event_revision, placed_at, status, payout, settled_at)
+             select gen_random_uuid(), 'game-' || event, 333, 185, 1, now(), status,
+                 case status when 1 then 616 when 2 then 0 end, case when status > 0 then now() end
+             from generate_series(1, 700) as event, generate_series(0, 2) as status",
+        )
+        .await;
+    let sums = async || {
+        let report = audit.report_of_tables().await;
+        let sums = report.checks().iter().find(|check| check.name() == "sums_agree");
+        sums.unwrap().listed().to_vec()
+    };
+    assert_eq!(sums().await, Vec::<String>::new());
+    audit
+        .books
+        .run("update bets set payout = payout + 1 where status = 1 and event_id in ('game-1', 'game-700')")
+        .await;
+    let found = sums().await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    for (found, id) in found.iter().zip(["game-1", "game-700"]) {
+        let text = format!("the exposure of event {id} is answered as pending: 1 bets, ");
+        assert!(found.starts_with(&text), "{found}");
+        assert!(
+            found.ends_with("; lost: 1 bets, stakes 333, payout if the first team wins 616, paid 0"),
+            "{found}"
+        );
     }
 }
