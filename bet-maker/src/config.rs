@@ -43,11 +43,12 @@ pub enum Command {
         bet_maker_database_url: SecretString,
     },
     /// Check the books while bet-makers run on them, or not. Alters nothing. Exits with 0 where all is right, 1 with what
-    /// is wrong, 2 where it could not check.
+    /// is wrong, 2 where nothing was found wrong but not all could be checked.
     Verify {
         #[arg(long, env = "BET_MAKER_DATABASE_URL", hide_env_values = true)]
         bet_maker_database_url: SecretString,
-        /// Where line-provider is; without it, bets and events are not compared with its log.
+        /// Where line-provider is; without it, bets and events are not compared with its log. Where its log cannot be
+        /// read, all else is checked.
         #[arg(long, env = "BET_MAKER_LINE_PROVIDER_URL")]
         bet_maker_line_provider_url: Option<String>,
         /// Results that are not settled yet are wrong, and not under way.

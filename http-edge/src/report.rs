@@ -1,7 +1,7 @@
 //! What a `verify` subcommand found, and how it tells an operator: a line for each finding under its check's name, then
 //! what was looked at. All findings are counted, the first [`LISTED`] of each check are kept.
 //!
-//! It ends with 0 where nothing was found, 1 with findings, 2 where it could not check.
+//! It ends with 0 where nothing was found, 1 with findings, 2 where none was, but not all could be checked.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -67,6 +67,7 @@ impl Check {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     checks: Vec<Check>,
+    unchecked: Vec<String>,
     notes: Vec<String>,
     counts: Vec<(&'static str, String)>,
 }
@@ -96,6 +97,11 @@ impl Report {
         self.checks.push(check);
     }
 
+    /// What should have been checked and could not be, with the reason.
+    pub fn could_not_check(&mut self, what: impl Into<String>) {
+        self.unchecked.push(what.into());
+    }
+
     /// Something to know that is not wrong.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
@@ -108,6 +114,11 @@ impl Report {
 
     pub fn checks(&self) -> &[Check] {
         &self.checks
+    }
+
+    /// Whether all was checked that should be.
+    pub const fn is_whole(&self) -> bool {
+        self.unchecked.is_empty()
     }
 
     pub fn notes(&self) -> &[String] {
@@ -137,6 +148,9 @@ impl fmt::Display for Report {
             if more > 0 {
                 writeln!(f, "{}: and {more} more", check.name)?;
             }
+        }
+        for what in &self.unchecked {
+            writeln!(f, "not checked: {}", OneLine(what))?;
         }
         for note in &self.notes {
             writeln!(f, "note: {}", OneLine(note))?;
@@ -173,8 +187,8 @@ pub fn conclude<E: Error>(program: &str, verified: Result<Report, E>) -> ExitCod
         }
     };
     match (verified, told) {
-        (Ok(report), Ok(())) if report.found() == 0 => ExitCode::SUCCESS,
         (Ok(report), _) if report.found() > 0 => FOUND.into(),
+        (Ok(report), Ok(())) if report.is_whole() => ExitCode::SUCCESS,
         _ => COULD_NOT_CHECK.into(),
     }
 }
@@ -190,16 +204,18 @@ mod tests {
             report.find("keys", format!("bet {bet}\nis wrong"));
         }
         report.note("a note");
+        report.could_not_check("the log\nis away");
         report.count("bets", 7);
         report.count("events", 2);
         let text = report.to_string();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), LISTED + 4);
+        assert_eq!(lines.len(), LISTED + 5);
         assert_eq!(lines[0], "keys: bet 0\\nis wrong");
         assert_eq!(
             lines[LISTED..],
             [
                 "keys: and 3 more",
+                "not checked: the log\\nis away",
                 "note: a note",
                 "checked: bets 7, events 2",
                 "findings: sums 0, keys 103",
@@ -214,6 +230,8 @@ mod tests {
         let is = |number: u8| format!("{:?}", ExitCode::from(number));
         let mut wrong = Report::new(["sums"]);
         assert_eq!(code(Ok(wrong.clone())), is(0));
+        wrong.could_not_check("the log");
+        assert_eq!(code(Ok(wrong.clone())), is(2));
         wrong.find("sums", "off by a cent");
         assert_eq!(code(Ok(wrong)), is(1));
         assert_eq!(code(Err(io::Error::other("away"))), is(2));

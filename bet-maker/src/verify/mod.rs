@@ -21,7 +21,7 @@ mod sums;
 use http_edge::report::{Check, Report};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::feed::client::{CallError, LineProvider};
+use crate::feed::client::LineProvider;
 use crate::store::audit::{self, AuditError};
 use crate::store::feed::FeedState;
 use crate::store::{StoreError, feed};
@@ -38,7 +38,7 @@ pub const EVENTS_FOLLOW_THE_LOG: &str = "events_follow_the_log";
 #[derive(Clone, Debug)]
 pub struct Books {
     pub database_url: SecretString,
-    /// Where the log is; without it only what the tables allow is checked.
+    /// Where the log is; without it only what the tables tell is checked.
     pub line_provider_url: Option<String>,
     pub due: Due,
 }
@@ -57,8 +57,6 @@ pub enum Due {
 pub enum VerifyError {
     #[error("the database cannot be checked")]
     Database(#[from] AuditError),
-    #[error("the log cannot be read")]
-    Log(#[from] CallError),
 }
 
 impl From<StoreError> for VerifyError {
@@ -67,7 +65,8 @@ impl From<StoreError> for VerifyError {
     }
 }
 
-/// Verifies the books. Needs an actix system where the log is to be read.
+/// Verifies the books. A log that cannot be read leaves the report unwhole. Needs an actix system where one is to be
+/// read.
 ///
 /// # Errors
 /// [`VerifyError`], by cause: nothing can be said then.
@@ -77,16 +76,7 @@ pub async fn verify(books: &Books) -> Result<Report, VerifyError> {
     let state = feed::read(&mut conn).await?;
     let mut report = Report::default();
     let mut follow = Check::new(EVENTS_FOLLOW_THE_LOG);
-    let log = match &books.line_provider_url {
-        Some(url) => {
-            let line_provider = LineProvider::new(url, SecretString::default());
-            Some(Log::read(&line_provider, &state, &mut follow).await?)
-        }
-        None => {
-            report.note("no line-provider was named: bets and events were not compared with its log");
-            None
-        }
-    };
+    let log = read_log(books, &state, &mut follow, &mut report).await;
     if let Some(suspension) = &state.suspension {
         report.note(format!(
             "acceptance is suspended, and what is known was not compared with the log: {}",
@@ -132,6 +122,22 @@ pub async fn verify(books: &Books) -> Result<Report, VerifyError> {
     events::check(&mut conn, &state, log, &mut follow, &mut report).await?;
     report.add(follow);
     Ok(report)
+}
+
+/// The log, or `None` with the reason in the report.
+async fn read_log(books: &Books, state: &FeedState, check: &mut Check, report: &mut Report) -> Option<Log> {
+    let Some(url) = &books.line_provider_url else {
+        report.note("no line-provider was named: bets and events were not compared with its log");
+        return None;
+    };
+    let line_provider = LineProvider::new(url, SecretString::default());
+    let read = Log::read(&line_provider, state, check).await;
+    read.inspect_err(|error| {
+        report.could_not_check(format!(
+            "bets and events were not compared with line-provider's log, which cannot be read: {error}"
+        ));
+    })
+    .ok()
 }
 
 fn count_feed(report: &mut Report, state: &FeedState, log: Option<&Log>) {

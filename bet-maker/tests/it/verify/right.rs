@@ -10,14 +10,14 @@ use serde_json::json;
 use test_support::TestDatabase;
 
 use super::{Audit, assert_right, season};
-use crate::harness::{History, TestApp, actor, in_seconds, poll_log, seconds_ago, settle};
+use crate::harness::{History, Mood, TestApp, actor, in_seconds, poll_log, seconds_ago, settle};
 
 #[actix_rt::test]
 async fn right_books_have_no_findings_with_the_log_and_without() {
     let audit = Audit::beside(&season().await).await;
     let with_log = audit.report().await;
     assert_right(&with_log);
-    assert!(with_log.notes().is_empty(), "{with_log}");
+    assert!(with_log.is_whole() && with_log.notes().is_empty(), "{with_log}");
     let text = with_log.to_string();
     assert!(
         text.contains("checked: events 6, bets 13, ledger 12, keys 12, generation 1, position "),
@@ -25,6 +25,7 @@ async fn right_books_have_no_findings_with_the_log_and_without() {
     );
     let alone = audit.report_of_tables().await;
     assert_right(&alone);
+    assert!(alone.is_whole(), "{alone}");
     assert!(
         alone.to_string().contains("note: no line-provider was named"),
         "{alone}"
@@ -171,24 +172,17 @@ async fn the_command_exits_with_0_1_or_2_and_says_why() {
         "{strict:?}"
     );
 
-    for (arguments, url, why) in [
+    for (url, why) in [
         (
-            vec!["--bet-maker-line-provider-url=http://127.0.0.1:1".to_owned()],
-            url.clone(),
-            "the log cannot be read: line-provider cannot be reached",
-        ),
-        (
-            vec![],
             "postgres://127.0.0.1:1/nothing".to_owned(),
             "the database cannot be checked: the database is away",
         ),
         (
-            vec![],
             TestDatabase::empty().await.url().to_owned(),
             "the database is not one of bet-maker",
         ),
     ] {
-        let unchecked = run(url, arguments).await;
+        let unchecked = run(url, vec![]).await;
         assert_eq!(unchecked.status.code(), Some(2), "{unchecked:?}");
         assert!(text(&unchecked.stderr).contains(why), "{unchecked:?}");
     }
@@ -202,6 +196,63 @@ async fn the_command_exits_with_0_1_or_2_and_says_why() {
         text(&other.stderr).contains("the database has the schema [\"another\"], "),
         "{other:?}"
     );
+}
+
+#[actix_rt::test]
+async fn without_line_provider_the_command_checks_what_the_tables_tell_and_says_what_it_could_not() {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let audit = Audit::behind(season().await).await;
+    let url = audit.database.url().to_owned();
+    let away = vec!["--bet-maker-line-provider-url=http://127.0.0.1:1".to_owned()];
+    let unread = "not checked: bets and events were not compared with line-provider's log, which cannot be read: \
+         line-provider cannot be reached: ";
+    let right = run(url.clone(), away.clone()).await;
+    assert_eq!(right.status.code(), Some(2), "{right:?}");
+    let lines = text(&right.stdout);
+    assert!(lines.starts_with(unread), "{lines}");
+    assert!(
+        lines.contains("\nchecked: events 6, bets 13, ledger 12, keys 12, "),
+        "{lines}"
+    );
+    assert!(lines.contains(" settled_by_newest 0, "), "{lines}");
+
+    audit
+        .books
+        .run(
+            "update bets set odds = 186 where event_id = 'open' and stake = 333;
+             delete from ledger where bet_id = (select id from bets where event_id = 'won' and stake = 333);
+             update feed set highest = highest - 1",
+        )
+        .await;
+    let wrong = run(url, away).await;
+    assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
+    let lines = text(&wrong.stdout);
+    assert!(lines.contains(unread), "{lines}");
+    assert!(
+        lines.ends_with(
+            "findings: placed_before_close 1, settled_by_newest 0, ledger_agrees 1, keys_agree 0, sums_agree 0, \
+             events_follow_the_log 2\n"
+        ),
+        "{lines}"
+    );
+}
+
+#[actix_rt::test]
+async fn why_a_log_cannot_be_read_is_told() {
+    let audit = Audit::behind(season().await).await;
+    for (mood, why) in [
+        (
+            Mood::Fails,
+            "line-provider answered 500 Internal Server Error: out of order",
+        ),
+        (Mood::Babbles, "line-provider's answer cannot be read: "),
+    ] {
+        audit.provider.set_mood(mood);
+        let report = audit.report().await;
+        assert_right(&report);
+        assert!(!report.is_whole(), "{report}");
+        assert!(report.to_string().contains(why), "{report}");
+    }
 }
 
 /// Beside the runtime, which serves the line-provider that is read.
