@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use http_edge::telemetry::LogFormat;
 use secrecy::SecretString;
 use shared_types::Instance;
@@ -54,6 +54,9 @@ pub enum Command {
         /// Results that are not settled yet are wrong, and not under way.
         #[arg(long)]
         settled: bool,
+        /// Seconds that it may take, half of them for the log. Up to a day.
+        #[arg(long, default_value_t = 3600, value_parser = value_parser!(u32).range(1..=86_400))]
+        within_s: u32,
     },
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::net::TcpListener;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bet_maker::app::App;
 use bet_maker::config::{Cli, Command, Settings};
@@ -47,11 +48,13 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             bet_maker_database_url,
             bet_maker_line_provider_url,
             settled,
+            within_s,
         }) => {
             let books = Books {
                 database_url: bet_maker_database_url,
                 line_provider_url: bet_maker_line_provider_url.filter(|url| !url.is_empty()),
                 due: if settled { Due::Found } else { Due::Noted },
+                within: Duration::from_secs(within_s.into()),
             };
             return Ok(report::conclude("bet-maker", verify(&books).await));
         }

@@ -1,6 +1,6 @@
 //! Brings the database to this version's schema; safe when several replicas start at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
@@ -66,11 +66,16 @@ pub fn run_in_turn(database_url: &str, patience: Duration) -> Result<(), Migrate
             .await
             .map_err(|error| MigrateError::Failed(error.into()))?;
         // Two-part keys are a space apart from the fences' one-part keys. Released when the session ends.
+        let began = Instant::now();
         conn.batch_execute("select pg_advisory_lock(1112756557, 1)")
             .await
-            .map_err(|error| MigrateError::NoTurn {
-                patience,
-                source: error.into(),
+            // diesel tells no SQLSTATE: what came sooner was no waiting in vain.
+            .map_err(|error| match began.elapsed() >= patience {
+                true => MigrateError::NoTurn {
+                    patience,
+                    source: error.into(),
+                },
+                false => MigrateError::Failed(error.into()),
             })?;
         let mut harness = AsyncMigrationHarness::new(conn);
         harness

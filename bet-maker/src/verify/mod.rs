@@ -18,7 +18,10 @@ mod log;
 mod placed;
 mod sums;
 
+use std::time::Duration;
+
 use http_edge::report::{Check, Report};
+use http_edge::telemetry::chain;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::feed::client::LineProvider;
@@ -41,6 +44,8 @@ pub struct Books {
     /// Where the log is; without it only what the tables tell is checked.
     pub line_provider_url: Option<String>,
     pub due: Due,
+    /// Over all of it; half of it for the log.
+    pub within: Duration,
 }
 
 /// What to make of results whose settlement is due.
@@ -57,6 +62,8 @@ pub enum Due {
 pub enum VerifyError {
     #[error("the database cannot be checked")]
     Database(#[from] AuditError),
+    #[error("it took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
 }
 
 impl From<StoreError> for VerifyError {
@@ -65,18 +72,28 @@ impl From<StoreError> for VerifyError {
     }
 }
 
-/// Verifies the books. A log that cannot be read leaves the report unwhole. Needs an actix system where one is to be
-/// read.
+/// Verifies the books. What keeps it from an end, once something was found, and a log that cannot be read leave the report
+/// unwhole. Needs an actix system where a log is to be read.
 ///
 /// # Errors
 /// [`VerifyError`], by cause: nothing can be said then.
 pub async fn verify(books: &Books) -> Result<Report, VerifyError> {
-    // All that is read of the database is of this moment.
-    let mut conn = audit::open(books.database_url.expose_secret()).await?;
-    let state = feed::read(&mut conn).await?;
     let mut report = Report::default();
+    let checked = tokio::time::timeout(books.within, check(books, &mut report)).await;
+    match checked.unwrap_or(Err(VerifyError::TimedOut(books.within))) {
+        Err(error) if report.found() == 0 => return Err(error),
+        Err(error) => report.could_not_check(format!("what is not counted below: {}", chain(&error))),
+        Ok(()) => {}
+    }
+    Ok(report)
+}
+
+async fn check(books: &Books, report: &mut Report) -> Result<(), VerifyError> {
+    // All that is read of the database is of this moment.
+    let mut conn = audit::open(books.database_url.expose_secret(), books.within).await?;
+    let state = feed::read(&mut conn).await?;
     let mut follow = Check::new(EVENTS_FOLLOW_THE_LOG);
-    let log = read_log(books, &state, &mut follow, &mut report).await;
+    let log = read_log(books, &state, &mut follow, report).await;
     if let Some(suspension) = &state.suspension {
         report.note(format!(
             "acceptance is suspended, and what is known was not compared with the log: {}",
@@ -90,10 +107,10 @@ pub async fn verify(books: &Books) -> Result<Report, VerifyError> {
     report.count("bets", counts.bets);
     report.count("ledger", counts.ledger);
     report.count("keys", counts.keys);
-    count_feed(&mut report, &state, log.as_ref());
+    count_feed(report, &state, log.as_ref());
 
     let mut placed = Check::new(PLACED_BEFORE_CLOSE);
-    placed::check(&mut conn, &state, log.as_ref(), &mut placed, &mut report).await?;
+    placed::check(&mut conn, &state, log.as_ref(), &mut placed, report).await?;
     report.add(placed);
 
     let mut settled = Check::new(SETTLED_BY_NEWEST);
@@ -119,9 +136,9 @@ pub async fn verify(books: &Books) -> Result<Report, VerifyError> {
     sums::check(&mut conn, &mut sums).await?;
     report.add(sums);
 
-    events::check(&mut conn, &state, log, &mut follow, &mut report).await?;
+    events::check(&mut conn, &state, log, &mut follow, report).await?;
     report.add(follow);
-    Ok(report)
+    Ok(())
 }
 
 /// The log, or `None` with the reason in the report.
@@ -131,13 +148,16 @@ async fn read_log(books: &Books, state: &FeedState, check: &mut Check, report: &
         return None;
     };
     let line_provider = LineProvider::new(url, SecretString::default());
-    let read = Log::read(&line_provider, state, check).await;
-    read.inspect_err(|error| {
-        report.could_not_check(format!(
-            "bets and events were not compared with line-provider's log, which cannot be read: {error}"
-        ));
-    })
-    .ok()
+    let patience = books.within / 2;
+    let why = match tokio::time::timeout(patience, Log::read(&line_provider, state, check)).await {
+        Ok(Ok(log)) => return Some(log),
+        Ok(Err(error)) => format!("cannot be read: {error}"),
+        Err(_) => format!("could not be read within {} s", patience.as_secs()),
+    };
+    report.could_not_check(format!(
+        "bets and events were not compared with line-provider's log, which {why}"
+    ));
+    None
 }
 
 fn count_feed(report: &mut Report, state: &FeedState, log: Option<&Log>) {

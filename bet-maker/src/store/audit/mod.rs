@@ -7,6 +7,7 @@ mod questions;
 mod rows;
 
 use std::pin::pin;
+use std::time::Duration;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -19,18 +20,19 @@ use http_edge::report::Check;
 use shared_types::{Odds, Timestamp};
 use time::OffsetDateTime;
 
-use super::StoreError;
-use super::migrate;
+use super::{StoreError, migrate, within};
 
 pub use rows::{
     Counts, Group, KnownEvent, Revisions, begin_sums, counts, each_event, each_group, next_sums, revisions,
 };
 
-/// Millions of bets take minutes; nothing here waits for a lock that anybody holds for long. A cursor is read to its
-/// end: a plan that is quick to begin would read the bets in an index's order.
-const SESSION: &str = "set statement_timeout = '1h'; set lock_timeout = '10s'; \
-     set idle_in_transaction_session_timeout = '1h'; set timezone = 'UTC'; set work_mem = '64MB'; \
-     set cursor_tuple_fraction = 1";
+/// Nothing here waits for a lock that anybody holds for long. A backend whose client is gone ends its statement, and with it
+/// what it holds. A cursor is read to its end: a plan that is quick to begin would read the bets in an index's order.
+const SESSION: &str = "set lock_timeout = '10s'; set client_connection_check_interval = '5s'; set timezone = 'UTC'; \
+     set work_mem = '64MB'; set cursor_tuple_fraction = 1";
+
+/// Over connecting and the first, small statements: a server that hangs already is not waited for as one that works.
+const OPEN_WITHIN: Duration = Duration::from_secs(15);
 
 /// Why a database cannot be audited.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +51,16 @@ impl From<diesel::result::Error> for AuditError {
     }
 }
 
-/// A connection in a transaction that sees one moment and can write nothing. Dropping it ends both.
+/// A connection in a transaction that sees one moment and can write nothing. Dropping it ends both. No statement, and no
+/// pause between two, may take longer than `patience`.
 ///
 /// # Errors
 /// [`AuditError`], by cause.
-pub async fn open(database_url: &str) -> Result<AsyncPgConnection, AuditError> {
+pub async fn open(database_url: &str, patience: Duration) -> Result<AsyncPgConnection, AuditError> {
+    within(OPEN_WITHIN, begin(database_url, patience)).await
+}
+
+async fn begin(database_url: &str, patience: Duration) -> Result<AsyncPgConnection, AuditError> {
     #[derive(QueryableByName)]
     struct Present {
         #[diesel(sql_type = Bool)]
@@ -67,7 +74,11 @@ pub async fn open(database_url: &str) -> Result<AsyncPgConnection, AuditError> {
     let mut conn = AsyncPgConnection::establish(database_url)
         .await
         .map_err(|error| StoreError::Unavailable(error.into()))?;
-    conn.batch_execute(SESSION).await?;
+    let patience_ms = patience.as_millis();
+    let session = format!(
+        "{SESSION}; set statement_timeout = {patience_ms}; set idle_in_transaction_session_timeout = {patience_ms}"
+    );
+    conn.batch_execute(&session).await?;
     conn.batch_execute("begin isolation level repeatable read, read only")
         .await?;
     let present = "select to_regclass('__diesel_schema_migrations') is not null

@@ -67,6 +67,7 @@ impl Audit {
             database_url: self.database.url().into(),
             line_provider_url,
             due,
+            within: PATIENCE,
         };
         verify(&books).await.unwrap()
     }

@@ -1,5 +1,6 @@
 //! Books that are right, in every state that they may be found in; and the command.
 
+use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use bet_maker::feed::apply;
@@ -7,10 +8,11 @@ use bet_maker::feed::history::Break;
 use bet_maker::store::feed;
 use bet_maker::store::settlements::settle_chunk;
 use serde_json::json;
-use test_support::TestDatabase;
+use test_support::{Postgres, TestDatabase, wait_until};
 
 use super::{Audit, assert_right, season};
-use crate::harness::{History, Mood, TestApp, actor, in_seconds, poll_log, seconds_ago, settle};
+use crate::harness::{History, Mood, PATIENCE, TestApp, actor, in_seconds, poll_log, seconds_ago, settle};
+use crate::outage::app_on;
 
 #[actix_rt::test]
 async fn right_books_have_no_findings_with_the_log_and_without() {
@@ -253,6 +255,70 @@ async fn why_a_log_cannot_be_read_is_told() {
         assert!(!report.is_whole(), "{report}");
         assert!(report.to_string().contains(why), "{report}");
     }
+}
+
+#[actix_rt::test]
+async fn a_log_that_does_not_come_is_waited_for_half_of_the_time() {
+    let audit = Audit::behind(season().await).await;
+    // The system takes the connection; nobody ever reads from it.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let arguments = vec![
+        format!("--bet-maker-line-provider-url={url}"),
+        "--within-s=4".to_owned(),
+    ];
+    let unread = run(audit.database.url().to_owned(), arguments).await;
+    assert_eq!(unread.status.code(), Some(2), "{unread:?}");
+    let lines = String::from_utf8(unread.stdout).unwrap();
+    assert!(
+        lines.starts_with(
+            "not checked: bets and events were not compared with line-provider's log, which could not be read within 2 s\n"
+        ),
+        "{lines}"
+    );
+    assert!(lines.contains(" settled_by_newest 0, "), "{lines}");
+}
+
+#[actix_rt::test]
+async fn a_database_that_hangs_is_given_up() {
+    let (postgres, _app) = app_on(Postgres::builder()).await;
+    let frozen = postgres.freeze().unwrap();
+    let hung = run(postgres.url("postgres"), vec!["--within-s=1".to_owned()]).await;
+    drop(frozen);
+    assert_eq!(hung.status.code(), Some(2), "{hung:?}");
+    let said = String::from_utf8(hung.stderr).unwrap();
+    assert!(said.contains("it took longer than 1 s"), "{said}");
+}
+
+#[actix_rt::test]
+async fn after_an_operator_adopted_another_log_right_books_are_right_and_wrong_ones_are_found() {
+    let app = season().await;
+    app.provider.replace_history(History::new());
+    app.provider
+        .edit(|history| history.create_until("open", "2.00", in_seconds(7200)));
+    let instance = app.provider.history().instance;
+    let mut conn = actor(app.database.url()).await;
+    wait_until("the other log is read and adopted", PATIENCE, async || {
+        apply::adopt(&mut conn, instance).await.ok()
+    })
+    .await;
+    app.wait_until_placing_answers("open", 201, None).await;
+    app.happens(|history| history.won("open")).await;
+    let audit = Audit::behind(app).await;
+    let right = audit.report().await;
+    assert_right(&right);
+    assert!(right.to_string().contains("generation 2"), "{right}");
+
+    audit
+        .books
+        .run("update bets set payout = payout + 1 where event_id = 'open' and status = 1")
+        .await;
+    let wrong = audit.report().await;
+    assert_eq!(
+        wrong.broken(),
+        ["settled_by_newest", "ledger_agrees", "sums_agree"],
+        "{wrong}"
+    );
 }
 
 /// Beside the runtime, which serves the line-provider that is read.
