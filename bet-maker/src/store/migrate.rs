@@ -70,12 +70,13 @@ pub fn run_in_turn(database_url: &str, patience: Duration) -> Result<(), Migrate
         conn.batch_execute("select pg_advisory_lock(1112756557, 1)")
             .await
             // diesel tells no SQLSTATE: what came sooner was no waiting in vain.
-            .map_err(|error| match began.elapsed() >= patience {
-                true => MigrateError::NoTurn {
-                    patience,
-                    source: error.into(),
-                },
-                false => MigrateError::Failed(error.into()),
+            .map_err(|error| {
+                let source = error.into();
+                if began.elapsed() >= patience {
+                    MigrateError::NoTurn { patience, source }
+                } else {
+                    MigrateError::Failed(source)
+                }
             })?;
         let mut harness = AsyncMigrationHarness::new(conn);
         harness

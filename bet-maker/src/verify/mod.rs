@@ -62,7 +62,7 @@ pub enum Due {
 pub enum VerifyError {
     #[error("the database cannot be checked")]
     Database(#[from] AuditError),
-    #[error("it took longer than {} s", .0.as_secs())]
+    #[error("it took longer than {0:?}")]
     TimedOut(Duration),
 }
 
@@ -72,28 +72,74 @@ impl From<StoreError> for VerifyError {
     }
 }
 
+/// What each check found so far. They end in this order; the log is looked at first, and its events last.
+struct Checks {
+    placed: Check,
+    settled: Check,
+    ledger: Check,
+    keys: Check,
+    sums: Check,
+    follow: Check,
+    ended: usize,
+}
+
+impl Checks {
+    const fn new() -> Self {
+        Self {
+            placed: Check::new(PLACED_BEFORE_CLOSE),
+            settled: Check::new(SETTLED_BY_NEWEST),
+            ledger: Check::new(LEDGER_AGREES),
+            keys: Check::new(KEYS_AGREE),
+            sums: Check::new(SUMS_AGREE),
+            follow: Check::new(EVENTS_FOLLOW_THE_LOG),
+            ended: 0,
+        }
+    }
+
+    fn in_order(self) -> [Check; 6] {
+        [
+            self.placed,
+            self.settled,
+            self.ledger,
+            self.keys,
+            self.sums,
+            self.follow,
+        ]
+    }
+}
+
 /// Verifies the books. What keeps it from an end, once something was found, and a log that cannot be read leave the report
 /// unwhole. Needs an actix system where a log is to be read.
 ///
 /// # Errors
-/// [`VerifyError`], by cause: nothing can be said then.
+/// [`VerifyError`], by cause: nothing was found until then.
 pub async fn verify(books: &Books) -> Result<Report, VerifyError> {
     let mut report = Report::default();
-    let checked = tokio::time::timeout(books.within, check(books, &mut report)).await;
+    let mut checks = Checks::new();
+    let checked = tokio::time::timeout(books.within, check(books, &mut checks, &mut report)).await;
+    let ended = checks.ended;
+    let mut cut_short = Vec::new();
+    for (place, check) in checks.in_order().into_iter().enumerate() {
+        if place >= ended {
+            cut_short.push(check.name());
+        }
+        report.add(check);
+    }
     match checked.unwrap_or(Err(VerifyError::TimedOut(books.within))) {
         Err(error) if report.found() == 0 => return Err(error),
-        Err(error) => report.could_not_check(format!("what is not counted below: {}", chain(&error))),
+        Err(error) => {
+            report.could_not_check(format!("{} to the end: {}", cut_short.join(", "), chain(&error)));
+        }
         Ok(()) => {}
     }
     Ok(report)
 }
 
-async fn check(books: &Books, report: &mut Report) -> Result<(), VerifyError> {
+async fn check(books: &Books, checks: &mut Checks, report: &mut Report) -> Result<(), VerifyError> {
     // All that is read of the database is of this moment.
     let mut conn = audit::open(books.database_url.expose_secret(), books.within).await?;
     let state = feed::read(&mut conn).await?;
-    let mut follow = Check::new(EVENTS_FOLLOW_THE_LOG);
-    let log = read_log(books, &state, &mut follow, report).await;
+    let log = read_log(books, &state, &mut checks.follow, report).await;
     if let Some(suspension) = &state.suspension {
         report.note(format!(
             "acceptance is suspended, and what is known was not compared with the log: {}",
@@ -109,35 +155,30 @@ async fn check(books: &Books, report: &mut Report) -> Result<(), VerifyError> {
     report.count("keys", counts.keys);
     count_feed(report, &state, log.as_ref());
 
-    let mut placed = Check::new(PLACED_BEFORE_CLOSE);
-    placed::check(&mut conn, &state, log.as_ref(), &mut placed, report).await?;
-    report.add(placed);
+    placed::check(&mut conn, &state, log.as_ref(), &mut checks.placed, report).await?;
+    checks.ended += 1;
 
-    let mut settled = Check::new(SETTLED_BY_NEWEST);
-    audit::settled_by_newest(&mut conn, &mut settled).await?;
+    audit::settled_by_newest(&mut conn, &mut checks.settled).await?;
     let mut due = Check::new(SETTLED_BY_NEWEST);
     audit::due(&mut conn, &mut due).await?;
     match (books.due, due.found()) {
         (_, 0) => {}
         (Due::Noted, events) => report.note(format!("the settlement of {events} events is under way")),
-        (Due::Found, _) => settled.absorb(due),
+        (Due::Found, _) => checks.settled.absorb(due),
     }
-    report.add(settled);
+    checks.ended += 1;
 
-    let mut ledger = Check::new(LEDGER_AGREES);
-    audit::ledger_agrees(&mut conn, &mut ledger).await?;
-    report.add(ledger);
+    audit::ledger_agrees(&mut conn, &mut checks.ledger).await?;
+    checks.ended += 1;
 
-    let mut keys = Check::new(KEYS_AGREE);
-    audit::keys_agree(&mut conn, &mut keys).await?;
-    report.add(keys);
+    audit::keys_agree(&mut conn, &mut checks.keys).await?;
+    checks.ended += 1;
 
-    let mut sums = Check::new(SUMS_AGREE);
-    sums::check(&mut conn, &mut sums).await?;
-    report.add(sums);
+    sums::check(&mut conn, &mut checks.sums).await?;
+    checks.ended += 1;
 
-    events::check(&mut conn, &state, log, &mut follow, report).await?;
-    report.add(follow);
+    events::check(&mut conn, &state, log, &mut checks.follow, report).await?;
+    checks.ended += 1;
     Ok(())
 }
 
@@ -152,7 +193,7 @@ async fn read_log(books: &Books, state: &FeedState, check: &mut Check, report: &
     let why = match tokio::time::timeout(patience, Log::read(&line_provider, state, check)).await {
         Ok(Ok(log)) => return Some(log),
         Ok(Err(error)) => format!("cannot be read: {error}"),
-        Err(_) => format!("could not be read within {} s", patience.as_secs()),
+        Err(_) => format!("could not be read within {patience:?}"),
     };
     report.could_not_check(format!(
         "bets and events were not compared with line-provider's log, which {why}"

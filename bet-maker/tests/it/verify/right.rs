@@ -272,7 +272,7 @@ async fn a_log_that_does_not_come_is_waited_for_half_of_the_time() {
     let lines = String::from_utf8(unread.stdout).unwrap();
     assert!(
         lines.starts_with(
-            "not checked: bets and events were not compared with line-provider's log, which could not be read within 2 s\n"
+            "not checked: bets and events were not compared with line-provider's log, which could not be read within 2s\n"
         ),
         "{lines}"
     );
@@ -287,7 +287,35 @@ async fn a_database_that_hangs_is_given_up() {
     drop(frozen);
     assert_eq!(hung.status.code(), Some(2), "{hung:?}");
     let said = String::from_utf8(hung.stderr).unwrap();
-    assert!(said.contains("it took longer than 1 s"), "{said}");
+    assert!(said.contains("it took longer than 1s"), "{said}");
+}
+
+#[actix_rt::test]
+async fn what_was_found_before_the_time_was_over_is_told() {
+    let audit = Audit::behind(season().await).await;
+    let mut history = audit.provider.history();
+    history.changes.remove(2);
+    audit.provider.replace_history(history);
+    audit.books.run("delete from ledger").await;
+    // Read by the last check only.
+    audit
+        .books
+        .run("begin; lock table feed_conflicts in access exclusive mode")
+        .await;
+    let log = format!("--bet-maker-line-provider-url={}", audit.provider.url());
+    let arguments = vec![log, "--within-s=3".to_owned()];
+    let cut_short = run(audit.database.url().to_owned(), arguments).await;
+    assert_eq!(cut_short.status.code(), Some(1), "{cut_short:?}");
+    let lines = String::from_utf8(cut_short.stdout).unwrap();
+    assert!(lines.contains("ledger_agrees: bet "), "{lines}");
+    assert!(
+        lines.contains("events_follow_the_log: the log goes from position 2 to 4\n"),
+        "{lines}"
+    );
+    assert!(
+        lines.contains("\nnot checked: events_follow_the_log to the end: it took longer than 3s\n"),
+        "{lines}"
+    );
 }
 
 #[actix_rt::test]
@@ -311,12 +339,20 @@ async fn after_an_operator_adopted_another_log_right_books_are_right_and_wrong_o
 
     audit
         .books
-        .run("update bets set payout = payout + 1 where event_id = 'open' and status = 1")
+        .run(
+            "update bets set payout = payout + 1 where event_id = 'open' and status = 1;
+             update events set title = 'another' where id = 'open'",
+        )
         .await;
     let wrong = audit.report().await;
     assert_eq!(
         wrong.broken(),
-        ["settled_by_newest", "ledger_agrees", "sums_agree"],
+        [
+            "settled_by_newest",
+            "ledger_agrees",
+            "sums_agree",
+            "events_follow_the_log"
+        ],
         "{wrong}"
     );
 }
