@@ -1,5 +1,5 @@
 //! Positions and revisions without gaps, one instance, a close that is set once and stays; and bet-maker has read all
-//! of it and knows the newest of each event.
+//! of it, knows the newest of each event, and never went back to an older one.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use shared_types::Event;
 
 use super::Findings;
 use crate::evidence::Evidence;
-use crate::evidence::tables::StoredEvent;
+use crate::evidence::tables::{StoredEvent, Version};
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     let mut before: HashMap<&str, &Event> = HashMap::new();
@@ -52,6 +52,9 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
             format!("event {id} is {:?}, and bet-maker knows {known:?}", newest.event)
         });
     }
+    for (id, versions) in &evidence.tables.versions {
+        check_forward(id, versions, findings);
+    }
     findings.require(evidence.tables.events.len() == before.len(), || {
         format!(
             "bet-maker knows {} events of {}",
@@ -59,6 +62,18 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
             before.len()
         )
     });
+}
+
+/// Of versions that became true in one transaction the order is not known.
+fn check_forward(id: &str, versions: &[Version], findings: &mut Findings) {
+    for version in versions {
+        let newer = versions
+            .iter()
+            .find(|other| other.committed_at < version.committed_at && other.revision > version.revision);
+        findings.require(newer.is_none(), || {
+            format!("bet-maker went back to an older revision of {id}: {newer:?}, and then {version:?}")
+        });
+    }
 }
 
 fn check_close(previous: Option<&Event>, event: &Event, findings: &mut Findings) {

@@ -74,7 +74,9 @@ impl fmt::Display for Check {
 }
 
 /// Findings of one check beyond this many are only counted.
-const TOLD: usize = 5;
+const TOLD: usize = 50;
+/// Of those, the ones that a verdict shows.
+const SHOWN: usize = 5;
 
 /// What a check found, and how much it looked at: a check that looked at nothing proves nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,10 +127,11 @@ impl Verdict {
         failed.map(|(check, _)| *check)
     }
 
-    /// The first thing that the check found.
-    pub fn first_finding(&self, wanted: Check) -> Option<&str> {
-        let findings = self.0.iter().find(|(check, _)| *check == wanted);
-        findings?.1.told.first().map(String::as_str)
+    /// The first finding of a check in which these words occur, of those that are told.
+    pub fn finding(&self, wanted: Check, words: &str) -> Option<&str> {
+        let (_, findings) = self.0.iter().find(|(check, _)| *check == wanted)?;
+        let finding = findings.told.iter().find(|finding| finding.contains(words));
+        finding.map(String::as_str)
     }
 
     /// The checks that had nothing to look at.
@@ -152,7 +155,7 @@ impl fmt::Display for Verdict {
                 "  {:<24} {verdict:<7} {looked_at:>9} looked at, {count} findings",
                 check.to_string()
             )?;
-            for finding in told {
+            for finding in told.iter().take(SHOWN) {
                 writeln!(f, "      {finding}")?;
             }
         }

@@ -1,5 +1,5 @@
 //! The proof that the judge can see: bugs, kept as patches beside this crate, are planted one by one in a copy of the
-//! tree; each is built, attacked, and must be caught by the very check that its patch names.
+//! tree; each is built, attacked, and must be caught by the very check that its patch names, for the reason it names.
 //!
 //! A patch that no longer applies, or a bug that is not caught, is a failure, and so is a finding of the judge where no
 //! bug was planted: the control. The product's own code stays clean.
@@ -60,7 +60,7 @@ pub fn stale(bugs: &[Bug]) -> Result<Vec<String>> {
 /// What became of one bug.
 #[derive(Debug)]
 pub enum Proof {
-    /// With the first thing that the check found.
+    /// With what the check found.
     Caught(String),
     /// With what the judge said instead.
     Missed(String),
@@ -151,7 +151,7 @@ async fn prove_one(scratch: &Scratch, bug: &Bug, progress: &Progress) -> Result<
                 continue;
             }
         };
-        if let Some(finding) = judged.verdict.first_finding(bug.caught_by) {
+        if let Some(finding) = judged.verdict.finding(bug.caught_by, &bug.finding) {
             return Ok(Proof::Caught(finding.to_owned()));
         }
         verdict = format!("{}{}", judged.figures, judged.verdict);

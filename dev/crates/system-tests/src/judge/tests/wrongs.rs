@@ -182,6 +182,11 @@ pub(super) const WRONGS: &[Wrong] = &[
     ("a bookmark behind the head", Check::HistoryWithoutGaps, |e| {
         e.tables.feed.position = 2
     }),
+    (
+        "an older revision after a newer one",
+        Check::HistoryWithoutGaps,
+        |e| e.tables.versions.get_mut("game").unwrap()[0].committed_at = at(12),
+    ),
     ("a suspended feed", Check::HistoryWithoutGaps, |e| {
         e.tables.feed.suspended = Some("why".to_owned())
     }),
