@@ -48,7 +48,7 @@ pub fn install(buckets: &[(&str, &[f64])]) {
         metrics::describe_gauge!(CONNECTIONS, "Connections open now; each is a task of its own.");
         metrics::describe_gauge!(
             TASKS,
-            "Tasks alive when this was asked for, but for those of connections to this service."
+            "Tasks of tokio::spawn alive when this was asked for; local ones, such as those of connections, are not counted."
         );
         metrics::describe_counter!(
             CONNECTIONS_CUT_TOTAL,

@@ -1,6 +1,6 @@
-//! The runtimes of one server: that of the service, and one for each worker. Their tasks are counted, so that one that
-//! never ends is seen. What actix spawns within a worker for each connection is not among them, and is counted as a
-//! connection.
+//! The runtimes of one server: that of the service, and one for each worker. The tasks that `tokio::spawn` made in them
+//! are counted, so that one that never ends is seen. Local ones are not (tokio keeps those in lists of their own): the
+//! service's few lasting parts, and what actix spawns for each connection, which is counted as a connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ impl Runtimes {
         runtimes.push(Handle::current());
     }
 
-    /// How many tasks there are now.
+    /// How many of those tasks there are now.
     pub(crate) fn tasks(&self) -> usize {
         let runtimes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         runtimes

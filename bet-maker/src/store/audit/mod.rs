@@ -31,6 +31,8 @@ pub use rows::{
 const SESSION: &str = "set lock_timeout = '10s'; set client_connection_check_interval = '5s'; set timezone = 'UTC'; \
      set work_mem = '64MB'; set cursor_tuple_fraction = 1";
 
+/// How much longer the server waits than who asks.
+const SPARE: Duration = Duration::from_secs(5);
 /// Over connecting and the first, small statements: a server that hangs already is not waited for as one that works.
 const OPEN_WITHIN: Duration = Duration::from_secs(15);
 
@@ -74,7 +76,8 @@ async fn begin(database_url: &str, patience: Duration) -> Result<AsyncPgConnecti
     let mut conn = AsyncPgConnection::establish(database_url)
         .await
         .map_err(|error| StoreError::Unavailable(error.into()))?;
-    let patience_ms = patience.as_millis();
+    // What waits for us gives up first, and says so.
+    let patience_ms = (patience + SPARE).as_millis();
     let session = format!(
         "{SESSION}; set statement_timeout = {patience_ms}; set idle_in_transaction_session_timeout = {patience_ms}"
     );

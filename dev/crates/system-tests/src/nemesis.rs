@@ -138,17 +138,19 @@ impl Nemesis {
     async fn set_clock_off(&self, replica: usize, seconds: i64, lasts: Duration) -> Result<()> {
         let (process, _) = self.cluster.replicas.get(replica).context("no such replica")?;
         let mut service = process.service.lock().await;
-        for seconds in [seconds, 0] {
-            end(&mut service).await?;
-            self.count_ends(1);
-            crate::cluster::set_clock_off(&mut service, seconds)?;
-            revive(&mut service).await?;
-            crate::cluster::require_clock_off(&service, seconds).await?;
-            if seconds != 0 {
-                tokio::time::sleep(lasts).await;
-            }
-        }
-        Ok(())
+        let off = self.restart_with_clock(&mut service, seconds).await;
+        tokio::time::sleep(lasts).await;
+        // Put right whatever came of it.
+        let right = self.restart_with_clock(&mut service, 0).await;
+        off.and(right)
+    }
+
+    async fn restart_with_clock(&self, service: &mut Service, off_by_s: i64) -> Result<()> {
+        end(service).await?;
+        self.count_ends(1);
+        crate::cluster::set_clock_off(service, off_by_s)?;
+        revive(service).await?;
+        crate::cluster::require_clock_off(service, off_by_s).await
     }
 
     async fn fail_disk(&self, fault: DiskFault, down: Duration) -> Result<()> {
@@ -295,7 +297,8 @@ async fn lock_table(database_url: &str, lasts: Duration) -> Result<i64> {
         .batch_execute("begin; lock table bets in exclusive mode")
         .await?;
     tokio::time::sleep(lasts).await;
-    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+    let waiting =
+        "select count(distinct pid) from pg_locks where relation = 'bets'::regclass and not granted";
     Ok(client.query_one(waiting, &[]).await?.get(0))
 }
 

@@ -133,27 +133,41 @@ async fn a_killed_server_restarts_with_every_commit_and_the_same_url() {
 }
 
 #[actix_rt::test]
-async fn a_server_that_is_told_to_end_takes_no_new_session_and_leaves_those_that_are_there_their_grace() {
+async fn a_server_that_is_told_to_end_takes_no_new_session_and_waits_for_those_that_are_there() {
     let mut postgres = Postgres::builder().start().unwrap();
     let url = postgres.url("postgres");
     let (session, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     tokio::spawn(connection);
     let ending = std::thread::spawn(move || {
-        postgres.terminate(Duration::from_secs(2));
+        postgres.terminate(4 * PATIENCE);
         postgres
     });
     wait_until("new sessions are refused", PATIENCE, async || {
         tokio_postgres::connect(&url, NoTls).await.err()
     })
     .await;
-    assert!(session.simple_query("select 1").await.is_ok());
-    let mut postgres = ending.join().unwrap();
-    wait_until("it is over for the others too", PATIENCE, async || {
+    session.simple_query("select 1").await.unwrap();
+    drop(session);
+    let mut postgres = tokio::task::spawn_blocking(|| ending.join().unwrap())
+        .await
+        .unwrap();
+    postgres.restart().unwrap();
+    assert_eq!(query(&url, "select 42").await, "42");
+}
+
+#[actix_rt::test]
+async fn a_server_that_does_not_end_in_its_grace_is_killed() {
+    let mut postgres = Postgres::builder().start().unwrap();
+    let (session, connection) = tokio_postgres::connect(&postgres.url("postgres"), NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    postgres.terminate(Duration::from_millis(100));
+    assert_eq!(postgres.pid(), None);
+    wait_until("it is over for the session too", PATIENCE, async || {
         session.simple_query("select 1").await.err()
     })
     .await;
-    postgres.restart().unwrap();
-    assert_eq!(query(&url, "select 42").await, "42");
 }
 
 #[test]

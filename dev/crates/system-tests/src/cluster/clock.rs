@@ -1,17 +1,20 @@
 //! Clocks that are off: libfaketime, preloaded into one process.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use awc::http::Method;
 use shared_types::Timestamp;
-use test_support::{Client, Service};
+use test_support::{Client, Service, poll_until};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 /// Where Debian and Ubuntu put it, below the folder of the machine's architecture.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
+/// For a service that has just started, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What a date without fractions and an answer on its way may differ by.
 const NEARLY_S: u64 = 30;
 
@@ -51,7 +54,16 @@ pub fn set_off(service: &mut Service, seconds: i64) -> Result<()> {
 /// It is not, or the service does not answer.
 pub async fn require_off(service: &Service, seconds: i64) -> Result<()> {
     let client = Client::new(&service.url());
-    let answer = client.try_send(Method::GET, "/healthz", &[], Vec::new()).await?;
+    let answer = poll_until(PATIENCE, async || {
+        client
+            .try_send(Method::GET, "/healthz", &[], Vec::new())
+            .await
+            .ok()
+    });
+    let answer = answer
+        .await
+        .ok()
+        .with_context(|| format!("{} does not answer", service.name()))?;
     let date = answer.header("date").context("an answer has a date")?;
     let date = OffsetDateTime::parse(date, &Rfc2822).with_context(|| format!("{date} is no date"))?;
     let is_off = date.unix_timestamp() - Timestamp::now().unix_seconds();

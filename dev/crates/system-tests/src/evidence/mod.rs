@@ -11,7 +11,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_types::{Change, Timestamp};
@@ -154,18 +154,18 @@ impl Evidence {
         for process in cluster.processes() {
             let was = before.get(&process.name).copied();
             let unasked_ends = process.unasked_ends.borrow().clone();
-            let account = Account {
+            let is = measure_at_rest(process, was).await;
+            if let Err(error) = &is {
+                evidence
+                    .not_healed
+                    .push(format!("{} cannot be measured: {error:#}", process.name));
+            }
+            evidence.accounts.push(Account {
                 name: process.name.clone(),
                 log: process.log().await,
                 unasked_ends,
-                resources: was.zip(measure_at_rest(process, was).await),
-            };
-            if account.resources.is_none() {
-                evidence
-                    .not_healed
-                    .push(format!("{} does not run at the end", process.name));
-            }
-            evidence.accounts.push(account);
+                resources: was.zip(is.ok()),
+            });
         }
         evidence.accounts.push(Account {
             name: "postgres".to_owned(),
@@ -219,14 +219,22 @@ fn superseded(log: &str, subscription: &str) -> HashSet<u64> {
 }
 
 /// What the process holds once it is back to what it was, or after a while.
-async fn measure_at_rest(process: &Process, before: Option<Resources>) -> Option<Resources> {
-    process.pid().await?;
-    let mut last = None;
+async fn measure_at_rest(process: &Process, before: Option<Resources>) -> Result<Resources> {
+    let mut last = Err(anyhow!("it was never asked"));
     let _ = poll_until(BACK, async || {
-        last = measure(process).await.ok();
-        last.zip(before)
-            .is_none_or(|(now, before)| now.is_back_to(before))
-            .then_some(())
+        match measure(process).await {
+            Ok(now) => {
+                last = Ok(now);
+                before.is_none_or(|before| now.is_back_to(before)).then_some(())
+            }
+            Err(error) => {
+                // A measurement before stands.
+                if last.is_err() {
+                    last = Err(error);
+                }
+                None
+            }
+        }
     })
     .await;
     last

@@ -69,7 +69,7 @@ pub enum Proof {
 /// Attacks the tree as it is in each way in which one of the bugs is attacked; whether the judge finds nothing.
 ///
 /// # Errors
-/// An attack could not be carried out.
+/// As [`list`].
 pub async fn control(names: &[String]) -> Result<bool> {
     let mut longest: BTreeMap<Vec<Kind>, u64> = BTreeMap::new();
     for bug in list(names)? {
@@ -91,14 +91,17 @@ pub async fn control(names: &[String]) -> Result<bool> {
             seed: 1,
             binaries: None,
         };
-        let Judged { verdict, figures } = attack.carry_out(&progress).await?;
+        let judged = attack.carry_out(&progress).await;
         drop(progress);
-        if verdict.is_clean() {
-            println!("clean   {faults}");
-        } else {
-            all_clean = false;
-            println!("FOUND   {faults}\n{figures}{verdict}");
+        match judged {
+            Ok(Judged { verdict, .. }) if verdict.is_clean() => {
+                println!("clean   {faults}");
+                continue;
+            }
+            Ok(Judged { verdict, figures }) => println!("FOUND   {faults}\n{figures}{verdict}"),
+            Err(error) => println!("FAILED  {faults}: {error:#}"),
         }
+        all_clean = false;
     }
     Ok(all_clean)
 }
