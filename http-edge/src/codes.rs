@@ -52,7 +52,7 @@ pub const METHOD_NOT_ALLOWED: Code = Code::new(
 pub const REQUEST_TIMEOUT: Code = Code::new(
     "request_timeout",
     StatusCode::REQUEST_TIMEOUT,
-    "The body did not arrive within 10 seconds. Send it again in one go.",
+    "The body did not arrive in time. Send it again in one go.",
 );
 pub const PRECONDITION_FAILED: Code = Code::new(
     "precondition_failed",
