@@ -5,6 +5,7 @@
 //! strings built, and the path is rewritten only where it ends in a slash.
 
 mod series;
+mod unread;
 
 use std::{
     any::Any,
@@ -15,12 +16,12 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage as _, HttpResponse,
+    Error, HttpResponse,
     body::{BodySize, BoxBody, EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     error::InternalError,
     http::{
-        ConnectionType, Method, StatusCode, Uri,
+        Method, StatusCode, Uri,
         header::{ALLOW, CONTENT_TYPE, HeaderValue},
         uri::PathAndQuery,
     },
@@ -34,6 +35,7 @@ use crate::{
     problem::Problem,
     server::line::{Held, Line},
 };
+use unread::Unread;
 
 /// The middleware; [`crate::server::serve`] puts it around every app.
 pub(crate) struct Edge {
@@ -94,6 +96,7 @@ where
         let asked = Asked {
             method,
             route: matched_route(&request),
+            unread: Unread::of(&mut request),
             started,
         };
         // Whatever can be read can be asked about: HEAD is GET, and the codec leaves the body out.
@@ -101,7 +104,6 @@ where
         if head_only {
             request.head_mut().method = Method::GET;
         }
-        let is_chunked = request.chunked().unwrap_or(false);
         // A handler that panics costs its own request only; unwinding ends here, nothing it touched is reused.
         let handled = AssertUnwindSafe(self.service.call(request)).catch_unwind();
         let handled = tokio::time::timeout(self.deadline, handled);
@@ -111,11 +113,6 @@ where
                 Ok(Ok(Ok(response))) => {
                     let mut response = asked.finish(response);
                     response.headers_mut().insert(X_REQUEST_ID, request_id);
-                    // A body of unknown length that nobody read is still on its way, and would be taken for the next head.
-                    if is_chunked && !response.status().is_success() {
-                        let head = response.response_mut().head_mut();
-                        head.set_connection_type(ConnectionType::Close);
-                    }
                     let response = if head_only {
                         without_stream(response)
                     } else {
@@ -139,6 +136,7 @@ struct Asked {
     method: &'static str,
     /// The pattern; `None` where no route matches.
     route: Option<String>,
+    unread: Option<Unread>,
     started: Instant,
 }
 
@@ -146,7 +144,7 @@ impl Asked {
     /// Fills an empty refusal, then counts and logs the answer.
     fn finish<B: MessageBody>(self, response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
         self.record(response.status(), response.response().error());
-        match refusal_without_words(&response) {
+        let mut response = match refusal_without_words(&response) {
             Some(refusal) => {
                 let problem = Problem::from(refusal);
                 response
@@ -154,7 +152,11 @@ impl Asked {
                     .map_into_right_body()
             }
             None => response.map_into_left_body(),
+        };
+        if let Some(unread) = &self.unread {
+            unread.answer(response.response_mut().head_mut());
         }
+        response
     }
 
     /// The answer to an error that no handler turned into one.
@@ -162,6 +164,9 @@ impl Asked {
         let mut response = error.error_response();
         self.record(response.status(), Some(error));
         response.headers_mut().insert(X_REQUEST_ID, request_id);
+        if let Some(unread) = &self.unread {
+            unread.answer(response.head_mut());
+        }
         InternalError::from_response("answered", response).into()
     }
 

@@ -4,7 +4,8 @@
 //!
 //! The stream sees bytes, and the middleware sees requests; both meet in a [`Line`]. The first head is due from
 //! connecting on. Later on, while no request is under way, whatever is read belongs to a head, so that its first byte
-//! sets the deadline, and the request that comes of it lifts it.
+//! sets the deadline, and the request that comes of it lifts it. Behind the last answer, what is left of a body has as
+//! long, whether any of it comes or not.
 
 use std::cell::Cell;
 use std::io;
@@ -35,9 +36,12 @@ pub(crate) struct Line(Rc<State>);
 
 #[derive(Debug)]
 struct State {
+    head_limit: Duration,
     requests: Cell<u32>,
-    /// When the head that is being read must be whole.
+    /// When the head that is being read must be whole, or what is left of a body behind the last answer.
     head_due: Cell<Option<Instant>>,
+    /// The client was told that no more is answered.
+    is_ending: Cell<bool>,
 }
 
 /// A request of the line, until its answer was handed over to the last byte, or given up.
@@ -47,8 +51,10 @@ pub(crate) struct UnderWay(Line);
 impl Line {
     fn open(head_limit: Duration) -> Self {
         Self(Rc::new(State {
+            head_limit,
             requests: Cell::new(0),
             head_due: Cell::new(Some(Instant::now() + head_limit)),
+            is_ending: Cell::new(false),
         }))
     }
 
@@ -58,17 +64,29 @@ impl Line {
         UnderWay(self.clone())
     }
 
-    fn note_read(&self, head_limit: Duration) {
+    /// The answer that is under way is the last one.
+    pub(crate) fn end(&self) {
+        self.0.is_ending.set(true);
+    }
+
+    fn note_read(&self) {
         if self.0.requests.get() == 0 && self.0.head_due.get().is_none() {
-            self.0.head_due.set(Some(Instant::now() + head_limit));
+            self.start_head();
         }
+    }
+
+    fn start_head(&self) {
+        self.0.head_due.set(Some(Instant::now() + self.0.head_limit));
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let requests = &self.0.0.requests;
-        requests.set(requests.get() - 1);
+        let Line(state) = &self.0;
+        state.requests.set(state.requests.get() - 1);
+        if state.is_ending.get() {
+            self.0.start_head();
+        }
     }
 }
 
@@ -171,10 +189,13 @@ impl AsyncRead for Timed {
         let this = self.get_mut();
         // First, so that a client that never stops sending is met as well.
         if this.poll_head_due(cx).is_ready() {
-            count_cut("head");
-            // Behind half an answer it would be taken for a part of it.
-            if this.write_due.is_none() {
-                let _ = this.stream.try_write(late_head().as_bytes());
+            // Behind the last answer comes what is left of a body, and no head.
+            if !this.line.0.is_ending.get() {
+                count_cut("head");
+                // Behind half an answer it would be taken for a part of it.
+                if this.write_due.is_none() {
+                    let _ = this.stream.try_write(late_head().as_bytes());
+                }
             }
             // To actix this is the end of what the client says.
             return Poll::Ready(Ok(()));
@@ -182,7 +203,7 @@ impl AsyncRead for Timed {
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            this.line.note_read(this.limits.head);
+            this.line.note_read();
         }
         read
     }
@@ -196,7 +217,10 @@ impl AsyncWrite for Timed {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        // The end of an answer may have set a deadline, and nothing else wakes a connection whose client is silent.
+        let _ = this.poll_head_due(cx);
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

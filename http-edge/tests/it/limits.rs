@@ -113,6 +113,40 @@ async fn the_rest_of_a_body_that_nobody_wants_does_not_hold_its_connection() {
 }
 
 #[actix_web::test]
+async fn a_body_that_nobody_reads_and_nobody_sends_ends_its_connection_without_another_answer() {
+    let port = start_within(Limits {
+        // After the deadline of the head, which would wake the connection as well.
+        handler: 2 * SHORT,
+        ..short_heads()
+    });
+    for (asked, status) in [
+        ("PUT /pair", 405),
+        ("GET /pair", 200),
+        ("GET /hang/forgotten", 503),
+    ] {
+        let mut wire = Wire::open(port).await;
+        wire.say(format!(
+            "{asked} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        ))
+        .await;
+        let answer = wire.whole().await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert_eq!(wire.rest().await, "");
+    }
+}
+
+#[actix_web::test]
+async fn a_chunked_body_that_was_read_keeps_its_connection() {
+    let mut wire = Wire::open(start_within(short_heads())).await;
+    wire.say("POST /measure HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+        .await;
+    assert!(wire.whole().await.ends_with("\r\n\r\n1"));
+    tokio::time::sleep(2 * SHORT).await;
+    answered(&mut wire).await;
+}
+
+#[actix_web::test]
 async fn neither_an_idle_connection_nor_a_slow_body_is_taken_for_a_slow_head() {
     let mut wire = Wire::open(start_within(short_heads())).await;
     for _ in 0..2 {
