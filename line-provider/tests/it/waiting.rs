@@ -31,10 +31,7 @@ async fn who_finds_no_place_to_wait_is_told_to_come_again_and_all_others_are_ser
     app.create("final").await;
     let mut streams = Vec::new();
     for _ in 0..PLACES - POLLS {
-        streams.push(ask(&app, "GET /changes/stream?after=1", "").await);
-    }
-    for stream in &streams {
-        stream.readable().await.unwrap();
+        streams.push(find_place(&app).await);
     }
     // One poll more than places are left: whichever finds none is answered at once.
     let mut polls = Vec::new();
