@@ -202,7 +202,8 @@ impl<P> Window<P> {
         })
     }
 
-    /// With what its attempt supersedes. A lane that was not tried goes before one that failed: a failing lane must not stop others.
+    /// With what its attempt supersedes. A lane that was not tried goes before one that failed: a failing lane must not
+    /// stop others.
     fn next_lane(&mut self, now: Instant) -> Option<(EventId, Vec<u64>)> {
         if let Some(id) = self.ready.pop_front() {
             return Some((id, Vec::new()));

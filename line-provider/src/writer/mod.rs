@@ -7,6 +7,7 @@
 //! that fails ends the writer for good: what the disk holds is unknown until the journal is opened again.
 
 mod command;
+mod read_models;
 mod truth;
 
 use std::sync::Arc;
@@ -22,12 +23,11 @@ pub use command::{
     Effect, EventAnswer, EventCommand, EventRefusal, SubscriptionAnswer, SubscriptionCommand,
     SubscriptionRefusal, WriterError,
 };
+pub use read_models::ReadModels;
 
-use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::journal::{Contents, Journal, JournalError, Log, Logged, Write};
+use crate::journal::{Contents, Journal, JournalError, Logged, Write};
 use crate::metrics;
-use crate::subscription::board::Board;
 use command::{Command, EventReply, SubscriptionReply};
 use truth::{Batch, Truth};
 
@@ -41,32 +41,6 @@ const _: () = assert!(
     BODY_WITHIN.as_secs() + ANSWER_WITHIN.as_secs() < SHUTDOWN_WITHIN.as_secs(),
     "who asked before a stop began is answered before it ends"
 );
-
-/// Where the writer shows what has become durable.
-#[derive(Clone)]
-pub struct ReadModels {
-    pub catalogue: Arc<Catalogue>,
-    pub board: Arc<Board>,
-    pub log: Arc<Log>,
-}
-
-impl ReadModels {
-    /// Those of a journal that was just opened. The events are shown once a [`Writer`] is made of it.
-    ///
-    /// # Errors
-    /// As [`Journal::log`].
-    pub fn of(journal: &Journal, contents: &Contents) -> Result<Self, JournalError> {
-        let subscriptions = contents
-            .subscriptions
-            .iter()
-            .map(|(registration, cursor)| (Arc::clone(registration), *cursor));
-        Ok(Self {
-            catalogue: Arc::new(Catalogue::default()),
-            board: Arc::new(Board::new(subscriptions)),
-            log: Arc::new(journal.log(contents.head)?),
-        })
-    }
-}
 
 /// Gives commands to the writer; cheap to clone.
 #[derive(Clone, Debug)]

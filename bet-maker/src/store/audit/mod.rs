@@ -26,8 +26,9 @@ pub use rows::{
     Counts, Group, KnownEvent, Revisions, begin_sums, counts, each_event, each_group, next_sums, revisions,
 };
 
-/// Nothing here waits for a lock that anybody holds for long. A backend whose client is gone ends its statement, and with it
-/// what it holds. A cursor is read to its end: a plan that is quick to begin would read the bets in an index's order.
+/// Nothing here waits for a lock that anybody holds for long. A backend whose client is gone ends its statement, and
+/// with it what it holds. A cursor is read to its end: a plan that is quick to begin would read the bets in an index's
+/// order.
 const SESSION: &str = "set lock_timeout = '10s'; set client_connection_check_interval = '5s'; set timezone = 'UTC'; \
      set work_mem = '64MB'; set cursor_tuple_fraction = 1";
 

@@ -121,8 +121,8 @@ pub async fn run(options: Options, progress: &Progress) -> Result<Judged> {
 
     progress.phase("healing", None);
     set_links(&cluster, is_deaf);
-    let harm = nemesis.harm.take();
-    let mut not_healed = harm.wrongs.clone();
+    let mut harm = nemesis.harm.take();
+    let mut not_healed = std::mem::take(&mut harm.wrongs);
     for healed in [
         cluster.wait_until_ready().await,
         workload.finish(LAST_ANSWERS).await,
